@@ -1,1 +1,20 @@
-//! Placeholder.
+//! Paired sampling, statistics, verdict and the record format.
+//!
+//! Takes two binaries (and a byte copy of the first as A/A control) with the
+//! scenarios that compare them; gives raw samples, a verdict per scenario and
+//! the record that anyone can judge again. Knows nothing of how the binaries
+//! were made nor of what they compute.
+//!
+//! The way through the crate: [`scenario`] says what is measured, [`campaign`]
+//! measures it and writes samples as they are taken, [`verdict`] judges them
+//! (a pure function), [`record`] keeps everything. [`process`] runs children
+//! such that none outlives the program.
+
+pub mod error;
+pub mod process;
+pub mod record;
+pub mod samples;
+pub mod scenario;
+mod storage;
+
+pub use error::{Error, Result};

@@ -1,0 +1,193 @@
+//! Errors of measuring, each with the next step and the exit code of DESIGN §9.
+
+use std::path::{Path, PathBuf};
+
+use crate::process::Signal;
+use crate::record::SCHEMA_VERSION;
+use crate::samples::Arm;
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong while measuring, or while reading and writing a record.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as an infinitive.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A program could not be started.
+    #[error("cannot start {}: {source}", program.display())]
+    Spawn {
+        /// The program.
+        program: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A running program could not be waited for or controlled.
+    #[error("cannot {action} {}: {source}", program.display())]
+    Control {
+        /// What was tried, as an infinitive.
+        action: &'static str,
+        /// The program.
+        program: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The user or the system asked the program to end.
+    #[error("interrupted by {signal}")]
+    Interrupted {
+        /// The signal.
+        signal: Signal,
+    },
+    /// A measured process, or a worker, did not do what its scenario declares.
+    #[error("scenario {scenario:?}, {arm}: {problem}{}", tail_of(output_tail))]
+    Workload {
+        /// Name of the scenario.
+        scenario: String,
+        /// Which binary.
+        arm: Arm,
+        /// What went wrong.
+        problem: String,
+        /// The last lines that it printed.
+        output_tail: String,
+    },
+    /// A metric's regex did not match exactly once.
+    #[error(
+        "scenario {scenario:?}, {arm}: metric {metric:?}: regex {regex:?} {problem}{}",
+        tail_of(output_tail)
+    )]
+    Metric {
+        /// Name of the scenario.
+        scenario: String,
+        /// Which binary.
+        arm: Arm,
+        /// Name of the metric.
+        metric: String,
+        /// Its regex.
+        regex: String,
+        /// What went wrong, such as "matches 2 times".
+        problem: String,
+        /// The last lines that were printed.
+        output_tail: String,
+    },
+    /// A scenario or a threshold cannot be measured as it is declared.
+    #[error("{subject}: {problem}")]
+    Invalid {
+        /// What is wrong, such as `scenario "warm/short"`.
+        subject: String,
+        /// Why.
+        problem: String,
+    },
+    /// The page cache could not be brought into the declared state.
+    #[error("scenario {scenario:?}: cache = \"disk\": {problem}: {}", path.display())]
+    PageCache {
+        /// Name of the scenario.
+        scenario: String,
+        /// The input file.
+        path: PathBuf,
+        /// What went wrong.
+        problem: String,
+    },
+    /// The file is not a record.
+    #[error("{} is not a record: {source}", path.display())]
+    MalformedRecord {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+    /// The record has another schema version.
+    #[error(
+        "{} has schema {}, this program reads schema {SCHEMA_VERSION}",
+        path.display(),
+        found.map_or_else(|| "(none)".to_owned(), |version| version.to_string())
+    )]
+    RecordSchema {
+        /// The file.
+        path: PathBuf,
+        /// The version that it states.
+        found: Option<u64>,
+    },
+    /// The samples or the plan of an earlier run cannot be read.
+    #[error("{}, line {line}: {problem}", path.display())]
+    MalformedLog {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// Why.
+        problem: String,
+    },
+    /// Data could not be written as JSON.
+    #[error("cannot encode as JSON: {source}")]
+    Encode {
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
+        Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// The next step for the user, where there is one.
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::Io { .. } => "check that the path exists and may be read and written",
+            Self::Spawn { .. } => "check that the program exists and may be executed",
+            Self::Workload { .. } => {
+                "run the binary by hand with the scenario's arguments; a scenario that needs \
+                 longer takes a larger `timeout` in the spec"
+            }
+            Self::Metric { .. } => {
+                "compare the regex with the output; it must match exactly once in stdout and \
+                 stderr together, with the number in its first group"
+            }
+            Self::PageCache { .. } => {
+                "put the file on a disk file system (not tmpfs), let no other program map it, \
+                 or leave out `cache = \"disk\"`"
+            }
+            Self::MalformedRecord { .. } => "give the record.json that `cargo xtask pgo` wrote",
+            Self::RecordSchema { .. } => "make the record again with this version of the program",
+            Self::MalformedLog { .. } => "run again with --fresh",
+            Self::Invalid { .. } => "correct the spec",
+            Self::Control { .. } | Self::Interrupted { .. } | Self::Encode { .. } => return None,
+        };
+        Some(text.to_owned())
+    }
+
+    /// Exit code of the program (DESIGN §9).
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Invalid { .. } | Self::MalformedRecord { .. } | Self::RecordSchema { .. } => 2,
+            Self::Workload { .. } | Self::Metric { .. } | Self::PageCache { .. } => 23,
+            Self::Interrupted { signal } => signal.exit_code(),
+            Self::Io { .. }
+            | Self::Spawn { .. }
+            | Self::Control { .. }
+            | Self::MalformedLog { .. }
+            | Self::Encode { .. } => 1,
+        }
+    }
+}
+
+fn tail_of(output: &str) -> String {
+    if output.trim().is_empty() {
+        String::new()
+    } else {
+        format!("\n--- last output ---\n{}", output.trim_end())
+    }
+}

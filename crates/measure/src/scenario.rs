@@ -1,0 +1,266 @@
+//! What is measured: scenarios, arms and the thresholds that judge them.
+//!
+//! Plain data that a caller fills from its own specification. Nothing here
+//! reads a file or starts a process, but for [`Arms::with_control`], which makes
+//! the byte copy that the A/A control needs.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::record::{Declared, MetricDefinition, Regime, Verdict};
+
+/// One situation in which the arms are compared.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Scenario {
+    /// Unique among the scenarios; any text, never used as a path.
+    pub name: String,
+    /// The group that the scenario belongs to; the budget serves every group first.
+    pub group: String,
+    /// A fresh process per sample, or requests to a long-lived worker.
+    pub kind: Kind,
+    /// Arguments of the binary.
+    pub args: Vec<String>,
+    /// Environment variables set on top of the caller's environment, alike for every arm.
+    pub env: BTreeMap<String, String>,
+    /// File given as standard input of a cold process; without it, standard input is empty.
+    pub stdin: Option<PathBuf>,
+    /// Working directory of the processes.
+    pub directory: PathBuf,
+    /// Files that the binary reads (absolute, or relative to `directory`).
+    pub inputs: Vec<PathBuf>,
+    /// Longest time that one cold process, or one warm request, may take.
+    pub timeout: Duration,
+    /// Exit code that a cold process must end with.
+    pub exit: i32,
+    /// Tags such as `cpu-bound` or `cold-start`.
+    pub class: Vec<String>,
+    /// Whether a gain is looked for here, or only the absence of a loss.
+    pub role: Role,
+    /// What the documents expect; printed beside the result.
+    pub expect: Option<Expectation>,
+    /// Further figures read from the output (cold) or the answers (warm).
+    pub metrics: Vec<Metric>,
+}
+
+impl Scenario {
+    /// The part of the scenario that goes into the record.
+    pub fn declared(&self) -> Declared {
+        let (kind, cache, pin) = match &self.kind {
+            Kind::Cold { cache } => (Regime::Cold, Some(*cache), None),
+            Kind::Warm { pin, .. } => (Regime::Warm, None, Some(*pin)),
+        };
+        Declared {
+            name: self.name.clone(),
+            group: self.group.clone(),
+            kind,
+            cache,
+            pin,
+            class: self.class.clone(),
+            role: self.role,
+            expected: self.expect,
+            metric_definitions: self.metrics.iter().map(Metric::definition).collect(),
+        }
+    }
+}
+
+/// How samples of a scenario are taken.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A fresh process per sample.
+    Cold {
+        /// State of the page cache for the scenario's inputs.
+        cache: PageCache,
+    },
+    /// Requests to a long-lived worker per arm.
+    Warm {
+        /// The request; `seq` is added to it.
+        request: serde_json::Map<String, serde_json::Value>,
+        /// Which cores the workers may use.
+        pin: Pin,
+        /// Requests per restart and arm that are marked as warm-up and not judged.
+        warmup: u32,
+    },
+}
+
+/// State of the page cache when a cold process starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum PageCache {
+    /// Inputs are in memory (they were read shortly before).
+    Warm,
+    /// Inputs were dropped from memory, which is checked.
+    Disk,
+}
+
+/// Which cores a worker may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Pin {
+    /// All that the program itself may use.
+    None,
+    /// One core, the same for every arm, one arm at a time.
+    OneCore,
+}
+
+/// What a scenario is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// A gain is looked for.
+    Primary,
+    /// Must not get slower.
+    Guard,
+}
+
+/// What the documents expect of a scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Expectation {
+    /// The verdict that is expected.
+    pub verdict: Option<Verdict>,
+    /// Expected share of time saved, `1 − candidate ÷ baseline`, lowest and highest.
+    pub gain: Option<[f64; 2]>,
+}
+
+/// A figure that a run reports beside its time.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Metric {
+    /// Name; for a warm scenario also the key in the answer's `metrics`.
+    pub name: String,
+    /// Cold: must match exactly once in stdout and stderr together; its first
+    /// group is the number.
+    pub regex: String,
+    /// Unit for display.
+    pub unit: String,
+    /// Which direction is good.
+    pub better: Better,
+}
+
+impl Metric {
+    /// The part of the metric that goes into the record.
+    pub fn definition(&self) -> MetricDefinition {
+        MetricDefinition {
+            name: self.name.clone(),
+            unit: self.unit.clone(),
+            better: self.better,
+        }
+    }
+}
+
+/// Which direction of a metric is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Better {
+    /// More is better.
+    Higher,
+    /// Less is better.
+    Lower,
+}
+
+/// A declared tendency over several scenarios, such as "the gain grows with concurrency".
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Trend {
+    /// `gain`, or the name of a metric (its candidate ÷ baseline ratio).
+    pub metric: String,
+    /// Scenario names in the order of the tendency.
+    pub over: Vec<String>,
+    /// The tendency that is expected.
+    pub expect: Direction,
+}
+
+/// Direction of a [`Trend`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// Later scenarios have more of it.
+    Increasing,
+    /// Later scenarios have less of it.
+    Decreasing,
+}
+
+/// The binaries that are compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arms {
+    /// What is shipped today.
+    pub baseline: PathBuf,
+    /// A byte copy of the baseline, for the A/A control.
+    pub control: Option<PathBuf>,
+    /// What may replace it.
+    pub candidate: PathBuf,
+}
+
+impl Arms {
+    /// Copies the binaries into `directory` as `arm-a`, `arm-b`, `arm-c`:
+    /// baseline, its byte copy and the candidate. Paths have equal length,
+    /// because the length of `argv[0]` moves the stack.
+    ///
+    /// # Errors
+    /// When a binary cannot be read or a copy cannot be written.
+    pub fn with_control(baseline: &Path, candidate: &Path, directory: &Path) -> Result<Self> {
+        let copy = |from: &Path, name: &str| -> Result<PathBuf> {
+            let to = directory.join(name);
+            let failed = |source| Error::io("copy the binary to", &to, source);
+            let temporary = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
+            std::fs::copy(from, temporary.path())
+                .map_err(|source| Error::io("copy the binary", from, source))?;
+            temporary
+                .persist(&to)
+                .map_err(|error| failed(error.error))?;
+            Ok(to)
+        };
+        std::fs::create_dir_all(directory)
+            .map_err(|source| Error::io("create the directory", directory, source))?;
+        Ok(Self {
+            baseline: copy(baseline, "arm-a")?,
+            control: Some(copy(baseline, "arm-b")?),
+            candidate: copy(candidate, "arm-c")?,
+        })
+    }
+}
+
+/// Thresholds and resources of a judgement.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Judging {
+    /// δ: the smallest effect that matters, as a share of the baseline's time.
+    pub threshold: f64,
+    /// Restarts per arm and scenario, at least [`Judging::LEAST_RESTARTS`].
+    pub restarts: u32,
+    /// Least number of judged pairs per restart of a warm scenario.
+    pub min_pairs: u32,
+    /// Seconds for all sampling, pilots included.
+    pub budget_s: f64,
+    /// Requests that an arm answers before another has its turn.
+    pub turn_requests: u32,
+    /// Seed of the random orders.
+    pub seed: u64,
+}
+
+impl Judging {
+    /// Fewer restarts give an interval that rests on the tails of Student's t (DESIGN §5).
+    pub const LEAST_RESTARTS: u32 = 8;
+}
+
+impl Default for Judging {
+    fn default() -> Self {
+        Self {
+            threshold: 0.01,
+            restarts: Self::LEAST_RESTARTS,
+            min_pairs: 5,
+            budget_s: 600.0,
+            turn_requests: 1,
+            seed: 0,
+        }
+    }
+}
