@@ -10,11 +10,15 @@
 //! (a pure function), [`record`] keeps everything. [`process`] runs children
 //! such that none outlives the program.
 
+pub mod campaign;
 pub mod error;
+pub mod host;
 pub mod process;
 pub mod record;
 pub mod samples;
 pub mod scenario;
 mod storage;
+pub mod trial;
+pub mod verdict;
 
 pub use error::{Error, Result};
