@@ -11,57 +11,13 @@ use std::time::Duration;
 
 use crate::error::Result;
 
-/// A signal that ends the program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
-    /// SIGINT, as Ctrl-C sends it.
-    Interrupt,
-    /// SIGTERM.
-    Terminate,
-}
+mod child;
+mod group;
+mod interrupt;
+mod system;
 
-impl Signal {
-    /// Exit code of a program that the signal ended: 128 plus the signal's number.
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Self::Interrupt => 130,
-            Self::Terminate => 143,
-        }
-    }
-}
-
-impl std::fmt::Display for Signal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Interrupt => "SIGINT",
-            Self::Terminate => "SIGTERM",
-        })
-    }
-}
-
-/// The signal that asked the program to end, if any.
-pub fn interrupted() -> Option<Signal> {
-    None
-}
-
-/// Fails with [`crate::Error::Interrupted`] once a signal has come; for long work
-/// between children.
-///
-/// # Errors
-/// When a signal has come.
-pub fn check_interrupted() -> Result<()> {
-    Ok(())
-}
-
-/// From now on, SIGINT and SIGTERM end every child, make waiting calls return
-/// [`crate::Error::Interrupted`], and end the program after 5 seconds if it has not
-/// ended by itself. A second signal ends it at once. Further calls do nothing.
-///
-/// # Errors
-/// When the system refuses a handler.
-pub fn install_interrupt_handler() -> Result<()> {
-    Ok(())
-}
+pub(crate) use child::{Child, Pinning};
+pub use interrupt::{Signal, check_interrupted, install_interrupt_handler, interrupted};
 
 /// What a child reads.
 #[derive(Debug, Clone, Default)]
@@ -73,6 +29,9 @@ pub enum Stdin {
     File(PathBuf),
     /// These bytes, then end of input.
     Bytes(Vec<u8>),
+    /// What is sent while it runs; end of input when the handle is dropped.
+    #[doc(hidden)]
+    Pipe,
 }
 
 /// Where a child's output goes.
@@ -112,6 +71,7 @@ pub struct Command {
     stdout: Output,
     stderr: Output,
     timeout: Option<Duration>,
+    capture_limit_bytes: usize,
 }
 
 impl Command {
@@ -129,6 +89,7 @@ impl Command {
             stdout: Output::Capture,
             stderr: Output::Capture,
             timeout: None,
+            capture_limit_bytes: Self::CAPTURE_LIMIT_BYTES,
         }
     }
 
@@ -197,6 +158,13 @@ impl Command {
         self
     }
 
+    /// Keeps at most this many bytes of each captured stream, the last ones.
+    #[must_use]
+    pub(crate) fn capture_limit(mut self, limit_bytes: usize) -> Self {
+        self.capture_limit_bytes = limit_bytes;
+        self
+    }
+
     /// The command line for messages.
     pub fn display(&self) -> String {
         let mut line = self.program.display().to_string();
@@ -213,7 +181,7 @@ impl Command {
     /// # Errors
     /// When the child cannot be started, or a signal asks the program to end.
     pub fn run(self) -> Result<Finished> {
-        todo!()
+        Child::spawn(self, Pinning::Inherited)?.finish()
     }
 }
 
@@ -283,5 +251,168 @@ impl Usage {
     /// CPU time in user mode and kernel, in nanoseconds.
     pub fn cpu_ns(&self) -> u64 {
         self.user_ns + self.system_ns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Instant;
+
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        Command::new("/bin/sh").args(["-c", script])
+    }
+
+    #[test]
+    fn output_exit_code_and_costs_are_told() {
+        let finished = shell("echo out; echo err >&2; exit 7").run().unwrap();
+        assert_eq!(finished.status, ExitKind::Code(7));
+        assert_eq!(finished.stdout, b"out\n");
+        assert_eq!(finished.stderr, b"err\n");
+        assert!(
+            finished.usage.peak_rss_bytes > 100_000,
+            "{:?}",
+            finished.usage
+        );
+        assert!(finished.wall_ns > 0);
+    }
+
+    #[test]
+    fn cpu_time_of_a_busy_child_is_near_its_wall_time() {
+        let finished = shell("i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done")
+            .run()
+            .unwrap();
+        assert!(finished.usage.user_ns > 10_000_000, "{:?}", finished.usage);
+    }
+
+    #[test]
+    fn input_environment_and_directory_are_given() {
+        let directory = tempfile::tempdir().unwrap();
+        let finished = shell("cat; echo \"$ARM ${HOME-none}\"; pwd")
+            .stdin(Stdin::Bytes(b"in\n".to_vec()))
+            .env("ARM", "baseline")
+            .env_remove("HOME")
+            .directory(directory.path())
+            .run()
+            .unwrap();
+        let text = String::from_utf8(finished.stdout).unwrap();
+        let real = directory.path().canonicalize().unwrap();
+        assert_eq!(text, format!("in\nbaseline none\n{}\n", real.display()));
+    }
+
+    #[test]
+    fn lines_come_while_the_child_runs_and_are_captured_too() {
+        let (sender, lines) = mpsc::channel();
+        let finished = shell("echo one; printf two")
+            .stdout(Output::Lines(Box::new(move |line| {
+                sender.send(line.to_owned()).unwrap()
+            })))
+            .run()
+            .unwrap();
+        assert_eq!(lines.iter().collect::<Vec<_>>(), ["one", "two"]);
+        assert_eq!(finished.stdout, b"one\ntwo");
+    }
+
+    #[test]
+    fn output_goes_to_a_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        shell("echo kept >&2")
+            .stderr(Output::File(path.clone()))
+            .run()
+            .unwrap();
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "kept\n");
+    }
+
+    #[test]
+    fn of_a_long_output_the_end_is_kept() {
+        let finished = shell("seq 1 100000").capture_limit(1000).run().unwrap();
+        assert!(finished.stdout.len() <= 1000);
+        assert!(finished.stdout.ends_with(b"99999\n100000\n"));
+    }
+
+    #[test]
+    fn a_time_out_kills_the_whole_group() {
+        let finished = shell("sleep 600 & echo $!; wait")
+            .timeout(Duration::from_millis(200))
+            .run()
+            .unwrap();
+        assert_eq!(finished.status, ExitKind::TimedOut);
+        assert_gone(String::from_utf8(finished.stdout).unwrap().trim());
+    }
+
+    #[test]
+    fn what_a_child_leaves_behind_ends_with_it() {
+        let finished = shell("sleep 600 >/dev/null 2>&1 & echo $!").run().unwrap();
+        assert_eq!(finished.status, ExitKind::Code(0));
+        assert_gone(String::from_utf8(finished.stdout).unwrap().trim());
+    }
+
+    #[test]
+    fn a_dropped_child_is_dead_even_when_it_was_stopped() {
+        let child = Child::spawn(shell("exec sleep 600"), Pinning::Inherited).unwrap();
+        let pid = child.id().to_string();
+        child.stop().unwrap();
+        drop(child);
+        assert_gone(&pid);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_stopped_child_uses_no_cpu() {
+        let child = Child::spawn(shell("while :; do :; done"), Pinning::Inherited).unwrap();
+        child.stop().unwrap();
+        let before = child.cpu_time_ns().unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(child.cpu_time_ns().unwrap(), before);
+        child.resume();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while child.cpu_time_ns().unwrap() == before {
+            assert!(Instant::now() < deadline, "the child does not go on");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_pinned_child_may_use_one_core() {
+        let core = crate::host::core_for_pinning().unwrap();
+        let command = Command::new("/bin/grep").args(["Cpus_allowed_list", "/proc/self/status"]);
+        let finished = Child::spawn(command, Pinning::Core(core))
+            .unwrap()
+            .finish()
+            .unwrap();
+        let text = String::from_utf8(finished.stdout).unwrap();
+        assert_eq!(
+            text.split_whitespace().last(),
+            Some(core.to_string().as_str())
+        );
+    }
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let error = Command::new("/does/not/exist").run().unwrap_err();
+        assert!(error.to_string().contains("/does/not/exist"), "{error}");
+    }
+
+    /// The process is dead: gone, or a zombie that nobody has reaped yet.
+    fn assert_gone(pid: &str) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let listed = std::process::Command::new("ps")
+                .args(["-o", "stat=", "-p", pid])
+                .output();
+            let state = String::from_utf8(listed.unwrap().stdout).unwrap();
+            if state.trim().is_empty() || state.trim_start().starts_with('Z') {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "process {pid} is still there: {state}"
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }

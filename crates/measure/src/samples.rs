@@ -36,7 +36,6 @@ pub struct PerArm<T> {
     /// The baseline's value.
     pub baseline: T,
     /// The control's value, when there is a control.
-    #[serde(skip_serializing_if = "Option::is_none", default = "Option::default")]
     pub control: Option<T>,
     /// The candidate's value.
     pub candidate: T,
