@@ -10,11 +10,31 @@
 //! needs to have a model.
 
 mod atomic_file;
+#[cfg(feature = "fetch")]
+mod cache;
+pub mod catalogue;
 #[cfg(any(feature = "fetch", test))]
 mod checksum;
 mod error;
 pub mod gguf;
+#[cfg(feature = "fetch")]
+mod llvm_profdata;
+#[cfg(feature = "fetch")]
+mod models;
+#[cfg(feature = "fetch")]
+pub mod progress;
 pub mod quantize;
 pub mod synthetic;
+#[cfg(feature = "fetch")]
+mod wheel;
 
-pub use error::Error;
+#[cfg(feature = "fetch")]
+pub use cache::Kind;
+pub use error::{Error, Place};
+#[cfg(feature = "fetch")]
+pub use llvm_profdata::{
+    LlvmProfdata, Origin, Toolchain, fetch_llvm_profdata, in_sysroot, install_llvm_profdata,
+    llvm_profdata,
+};
+#[cfg(feature = "fetch")]
+pub use models::{LocalModel, State, entry, fetch_model, model, models};
