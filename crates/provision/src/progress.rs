@@ -93,9 +93,11 @@ impl Progress for StderrProgress {
         if display.begun.elapsed() < QUIET {
             return;
         }
+        // pip copies what it has, and for a moment both are counted.
+        let done_bytes = done_bytes.min(total_bytes);
         if io::stderr().is_terminal() {
             let bar = display.bar.get_or_insert_with(|| bar(what, total_bytes));
-            bar.set_position(done_bytes.min(total_bytes));
+            bar.set_position(done_bytes);
         } else if display
             .last_line
             .is_none_or(|last| last.elapsed() >= LINE_INTERVAL)
