@@ -1,2 +1,73 @@
-//! Placeholder.
-fn main() {}
+//! The project's commands, one file each. They parse arguments, call the crates and print; what a
+//! command does is in the crates.
+//!
+//! Standard output carries results, standard error everything else. Exit codes are
+//! [`inferno_pgo::exit`].
+
+mod doctor;
+mod error;
+mod lint;
+mod model;
+mod pgo;
+mod project;
+mod setup;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Result;
+
+/// Profile-guided optimisation with proof: does it pay for this binary?
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build, train, optimise, verify, measure and judge; or one of these steps
+    Pgo(pgo::Arguments),
+    /// List or fetch the models that specs name
+    Model(model::Arguments),
+    /// Get what is missing: a matching llvm-profdata, the default model
+    Setup(setup::Arguments),
+    /// Say what is there, what is missing, and what each is for
+    Doctor,
+    /// Check format, clippy's lints and shell scripts
+    Lint,
+    /// Run the tests
+    Test(test::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = inferno_measure::process::install_interrupt_handler()
+        .map_err(inferno_pgo::Error::from)
+        .map_err(Into::into)
+        .and_then(|()| run(arguments.command));
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("error: {error}");
+            if let Some(hint) = error.hint() {
+                eprintln!("hint: {hint}");
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(command: Command) -> Result<u8> {
+    match command {
+        Command::Pgo(arguments) => pgo::run(arguments),
+        Command::Model(arguments) => model::run(&arguments),
+        Command::Setup(arguments) => setup::run(&arguments),
+        Command::Doctor => doctor::run(),
+        Command::Lint => lint::run(),
+        Command::Test(arguments) => test::run(&arguments),
+    }
+}

@@ -1,0 +1,187 @@
+//! The record of a run, from what its stages left.
+//!
+//! Takes proofs and judged scenarios; gives a [`Record`] without absolute paths. It must not judge.
+
+use std::path::Path;
+
+use inferno_measure::host;
+use inferno_measure::record::{
+    self, Artifacts, Audit, Check, Input, Profile, Record, ScenarioResult, StageKind, Timings,
+    Tool, Toolchain, TrainingWorkload, TrendResult, Verification,
+};
+use inferno_measure::scenario::Judging;
+
+use crate::artifact::Artifact;
+use crate::digest;
+use crate::error::{Error, Result};
+use crate::optimize::Candidate;
+use crate::output::OutputDir;
+use crate::session::Session;
+
+/// What was proved about the two arms.
+#[derive(Debug)]
+pub(crate) struct Proof<'a> {
+    pub(crate) instrumented: Option<&'a Artifact>,
+    pub(crate) baseline: &'a Artifact,
+    pub(crate) candidate: &'a Artifact,
+    /// The candidate's build, and the overlap of its profile with the holdout's.
+    pub(crate) built_with: Option<(&'a Candidate, Option<f64>)>,
+    pub(crate) checks: Vec<Check>,
+    pub(crate) audit: Option<Audit>,
+}
+
+pub(crate) fn record(
+    session: &mut Session,
+    proof: &Proof<'_>,
+    judging: Judging,
+    scenarios: Vec<ScenarioResult>,
+    trends: Vec<TrendResult>,
+) -> Result<Record> {
+    let llvm_profdata = session.tool()?.version;
+    let inputs = inputs(session)?;
+    let spec = session.spec();
+    let of = |artifact| described(artifact, session.output());
+    Ok(Record {
+        schema: record::SCHEMA_VERSION,
+        name: spec.name().to_owned(),
+        created: jiff::Timestamp::now()
+            .strftime("%Y-%m-%dT%H:%M:%SZ")
+            .to_string(),
+        tool: Tool {
+            name: "inferno-pgo".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+        },
+        spec: record::Spec {
+            path: spec
+                .path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            sha256: spec.sha256.clone(),
+            text: spec.text.clone(),
+        },
+        host: host::describe(),
+        toolchain: Toolchain {
+            rustc: session.compiler.version.clone(),
+            llvm: session.compiler.llvm.clone(),
+            llvm_profdata: Some(llvm_profdata),
+            target: session.compiler.host.clone(),
+        },
+        artifacts: Artifacts {
+            baseline: of(proof.baseline),
+            instrumented: proof.instrumented.map(of),
+            candidate: of(proof.candidate),
+        },
+        inputs,
+        profile: proof
+            .built_with
+            .map(|(candidate, overlap)| profile(candidate, overlap)),
+        verification: Verification {
+            checks: proof.checks.clone(),
+            audit: proof.audit.clone(),
+        },
+        judging,
+        scenarios,
+        trends,
+        hints: Vec::new(),
+        suitability: None,
+        timings: timings(session),
+    })
+}
+
+fn described(artifact: &Artifact, output: &OutputDir) -> record::Artifact {
+    let root = output.root().display().to_string();
+    record::Artifact {
+        path: output.relative(&artifact.path),
+        sha256: artifact.sha256.clone(),
+        text_sha256: Some(artifact.text_sha256.clone()),
+        text_size_bytes: Some(artifact.text_size_bytes),
+        size_bytes: artifact.size_bytes,
+        rustflags: artifact
+            .rustflags
+            .iter()
+            .map(|flag| flag.replace(&root, "$OUT"))
+            .collect(),
+    }
+}
+
+fn profile(candidate: &Candidate, holdout_overlap: Option<f64>) -> Profile {
+    let profile = candidate.profile();
+    let workloads = profile.workloads.iter().map(|workload| TrainingWorkload {
+        name: workload.name.clone(),
+        weight: workload.weight,
+        counts_total: Some(workload.counts_total),
+        raw_files: workload.raw_files,
+        wall_s: workload.wall_s,
+    });
+    Profile {
+        sha256: profile.sha256.clone(),
+        functions_covered: Some(profile.functions_covered),
+        functions_total: Some(profile.functions_total),
+        counts_total: Some(profile.counts_total),
+        counts_discarded_share: Some(
+            candidate
+                .profile_use()
+                .discarded_share(profile.counts_total),
+        ),
+        blocks_for_99_percent: Some(profile.blocks_for_99_percent),
+        blocks_total: Some(profile.blocks_total),
+        holdout_overlap,
+        workloads: workloads.collect(),
+    }
+}
+
+/// Every file that a workload or scenario reads, once.
+fn inputs(session: &mut Session) -> Result<Vec<Input>> {
+    let assets = session.assets()?;
+    let spec = session.spec();
+    let of_training = spec
+        .train()
+        .iter()
+        .flat_map(|train| train.inputs.iter().chain(&train.stdin));
+    let of_scenarios = spec
+        .scenario_specs()
+        .iter()
+        .flat_map(|scenario| scenario.inputs.iter().chain(&scenario.stdin));
+    let mut files: Vec<_> = of_training
+        .chain(of_scenarios)
+        .map(|file| spec.resolve(file))
+        .collect();
+    files.sort();
+    files.dedup();
+    files.extend(assets.files);
+    files
+        .iter()
+        .map(|file| input(file, &spec.directory))
+        .collect()
+}
+
+fn input(path: &Path, directory: &Path) -> Result<Input> {
+    let inside = path.strip_prefix(directory).ok();
+    let shown = inside.or(path.file_name().map(Path::new)).unwrap_or(path);
+    Ok(Input {
+        path: shown.display().to_string(),
+        sha256: digest::file(path)?,
+        size_bytes: std::fs::metadata(path)
+            .map_err(Error::io("read", path))?
+            .len(),
+    })
+}
+
+fn timings(session: &Session) -> Timings {
+    let stages = session.stages.timings().to_vec();
+    let total_wall_s = session.started.elapsed().as_secs_f64();
+    let work: f64 = stages
+        .iter()
+        .filter(|stage| stage.kind != StageKind::Other)
+        .map(|stage| stage.wall_s)
+        .sum();
+    let overhead_share =
+        (total_wall_s > 0.0).then(|| ((total_wall_s - work) / total_wall_s).max(0.0));
+    Timings {
+        stages,
+        total_wall_s,
+        overhead_share,
+    }
+}

@@ -1,0 +1,97 @@
+//! Files that the spec's processes need from outside, handed to them by environment variable.
+//!
+//! Takes the spec's `[assets]`; gives the environment and the files behind it. A variable that the
+//! user has set wins: nothing is fetched for it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use inferno_measure::process;
+use inferno_provision::progress::{Progress as FetchProgress, StderrProgress};
+
+use crate::error::{Error, Result};
+use crate::spec::Spec;
+
+/// What the spec's processes get beyond the user's environment.
+#[derive(Debug, Clone, Default)]
+pub struct Assets {
+    /// Variables with absolute paths.
+    pub env: BTreeMap<String, String>,
+    /// The files behind them, to be hashed with the stages.
+    pub files: Vec<PathBuf>,
+}
+
+impl Assets {
+    /// Finds or fetches what the spec names.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when the user's own path is no file, [`Error::Provision`] when a file cannot
+    /// be had.
+    pub fn provide(spec: &Spec) -> Result<Self> {
+        let mut assets = Self::default();
+        for (variable, name) in spec.assets() {
+            let path = match std::env::var_os(variable) {
+                Some(own) => chosen(variable, Path::new(&own))?,
+                None => fetch(|progress| inferno_provision::fetch_model(name, progress))?,
+            };
+            assets
+                .env
+                .insert(variable.to_owned(), path.display().to_string());
+            assets.files.push(path);
+        }
+        Ok(assets)
+    }
+}
+
+/// Processes run in the spec's directory, so a relative path must not reach them.
+fn chosen(variable: &str, path: &Path) -> Result<PathBuf> {
+    let usage = |message: String| Error::Usage {
+        message,
+        hint: format!(
+            "set {variable} to an existing file, or unset it to have the spec's own fetched"
+        ),
+    };
+    let path = path
+        .canonicalize()
+        .map_err(|error| usage(format!("{variable} = `{}`: {error}", path.display())))?;
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(usage(format!(
+        "{variable} = `{}` is not a file",
+        path.display()
+    )))
+}
+
+/// Runs a fetch that shows its progress and ends on a signal.
+///
+/// # Errors
+/// [`Error::Provision`], or [`Error::Measure`] when interrupted.
+pub fn fetch<T>(
+    work: impl FnOnce(&dyn FetchProgress) -> Result<T, inferno_provision::Error>,
+) -> Result<T> {
+    let fetched = work(&Interruptible(StderrProgress::default()));
+    process::check_interrupted()?;
+    Ok(fetched?)
+}
+
+/// Progress on standard error that also ends when a signal has come.
+struct Interruptible(StderrProgress);
+
+impl FetchProgress for Interruptible {
+    fn say(&self, line: &str) {
+        self.0.say(line);
+    }
+
+    fn advance(&self, what: &str, done_bytes: u64, total_bytes: u64) {
+        self.0.advance(what, done_bytes, total_bytes);
+    }
+
+    fn finish(&self) {
+        self.0.finish();
+    }
+
+    fn interrupted(&self) -> bool {
+        process::interrupted().is_some()
+    }
+}

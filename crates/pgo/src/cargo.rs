@@ -1,0 +1,291 @@
+//! The one function that calls cargo.
+//!
+//! Takes a spec, an arm and its flags; gives the binary with what the compiler said. Every build
+//! of a run goes through [`build`], so that arms cannot differ in anything but their flags.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+
+use cargo_metadata::{Message, TargetKind};
+use inferno_measure::process::{Command, Output};
+
+use crate::artifact::Artifact;
+use crate::error::{Error, Result};
+use crate::flags::{self, Arm, SharedFlags};
+use crate::output::OutputDir;
+use crate::progress::Progress;
+use crate::spec::Spec;
+use crate::stage::write_atomically;
+use crate::toolchain;
+
+/// Lines of cargo's output that an error repeats; the whole log is in a file.
+const TAIL_LINES: usize = 20;
+
+/// What a build left.
+#[derive(Debug)]
+pub struct Built {
+    /// The binary, copied out of cargo's reach.
+    pub artifact: Artifact,
+    /// The text of every warning of the compiler, those of dependencies included.
+    pub warnings: Vec<String>,
+    /// Whether cargo compiled anything.
+    pub freshness: Freshness,
+}
+
+/// Whether cargo compiled anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// Everything was there.
+    Fresh,
+    /// Something was compiled.
+    Compiled,
+}
+
+/// Where and with what every arm of a run is built.
+#[derive(Debug)]
+pub struct Workshop<'a> {
+    /// What is built.
+    pub spec: &'a Spec,
+    /// The target triple, always explicit: without it build scripts would be instrumented too.
+    pub target: &'a str,
+    /// Flags common to every arm.
+    pub shared: &'a SharedFlags,
+    /// Where the results go.
+    pub output: &'a OutputDir,
+}
+
+/// Builds `arm`.
+///
+/// # Errors
+/// [`Error::Build`] with the end of cargo's output; the whole of it is in the output directory.
+pub fn build(workshop: &Workshop<'_>, arm: &Arm, progress: &mut Progress) -> Result<Built> {
+    let rustflags = workshop.shared.of(arm);
+    let log = workshop.output.build_log(arm);
+    let messages = run(workshop, arm, &rustflags, progress)?;
+    write_atomically(&log, messages.log.as_bytes())?;
+    if !messages.succeeded {
+        return Err(failure(arm, &messages.log, &log));
+    }
+    let executable = messages.executable.ok_or_else(|| Error::Build {
+        arm: arm.name().to_owned(),
+        message: format!(
+            "cargo built no executable `{}`",
+            workshop.spec.target().executable()
+        ),
+        hint: format!(
+            "check `bin` or `example` in {}",
+            workshop.spec.path.display()
+        ),
+    })?;
+    let kept = workshop
+        .output
+        .binary(arm, workshop.spec.target().executable());
+    copy(&executable, &kept)?;
+    Ok(Built {
+        artifact: Artifact::read(&kept, rustflags)?,
+        warnings: messages.warnings,
+        freshness: messages.freshness,
+    })
+}
+
+/// What cargo printed, sorted.
+#[derive(Debug)]
+struct Messages {
+    succeeded: bool,
+    executable: Option<PathBuf>,
+    warnings: Vec<String>,
+    freshness: Freshness,
+    log: String,
+}
+
+/// A line of cargo's standard output or standard error.
+enum Line {
+    Json(String),
+    Text(String),
+}
+
+fn run(
+    workshop: &Workshop<'_>,
+    arm: &Arm,
+    rustflags: &[String],
+    progress: &mut Progress,
+) -> Result<Messages> {
+    let (sender, lines) = mpsc::channel();
+    let errors = sender.clone();
+    let command = command(workshop, arm, rustflags)?
+        .stdout(Output::Lines(Box::new(move |line| {
+            let _ = sender.send(Line::Json(line.to_owned()));
+        })))
+        .stderr(Output::Lines(Box::new(move |line| {
+            let _ = errors.send(Line::Text(line.to_owned()));
+        })));
+    let mut messages = Messages {
+        succeeded: false,
+        executable: None,
+        warnings: Vec::new(),
+        freshness: Freshness::Fresh,
+        log: format!("{}\n", command.display()),
+    };
+    std::thread::scope(|scope| {
+        let finished = scope.spawn(|| command.run());
+        let mut crates = BTreeSet::new();
+        for line in lines {
+            match line {
+                Line::Json(line) => messages.json(&line, workshop.spec),
+                Line::Text(line) => messages.text(&line, &mut crates, progress),
+            }
+        }
+        let finished = finished
+            .join()
+            .map_err(|_| Error::Internal("cargo's thread failed".into()))?;
+        messages.succeeded = finished?.success();
+        Ok(messages)
+    })
+}
+
+impl Messages {
+    fn json(&mut self, line: &str, spec: &Spec) {
+        match serde_json::from_str(line) {
+            Ok(Message::CompilerArtifact(artifact)) => {
+                if !artifact.fresh {
+                    self.freshness = Freshness::Compiled;
+                }
+                let target = spec.target();
+                let kind = if target.bin.is_some() {
+                    TargetKind::Bin
+                } else {
+                    TargetKind::Example
+                };
+                if artifact.target.name == target.executable()
+                    && artifact.target.kind.contains(&kind)
+                {
+                    self.executable = artifact.executable.map(Into::into);
+                }
+            }
+            Ok(Message::CompilerMessage(message)) => {
+                let text = message
+                    .message
+                    .rendered
+                    .as_deref()
+                    .unwrap_or(&message.message.message);
+                self.log.push_str(text);
+                self.warnings.push(message.message.message);
+            }
+            Ok(_) => {}
+            Err(_) => {
+                self.log.push_str(line);
+                self.log.push('\n');
+            }
+        }
+    }
+
+    fn text(&mut self, line: &str, crates: &mut BTreeSet<String>, progress: &mut Progress) {
+        self.log.push_str(line);
+        self.log.push('\n');
+        let compiled = line.trim_start().strip_prefix("Compiling ");
+        if let Some(name) = compiled.and_then(|rest| rest.split(' ').next()) {
+            crates.insert(name.to_owned());
+            progress.note(&format!("{name} ({} crates so far)", crates.len()));
+        }
+    }
+}
+
+fn command(workshop: &Workshop<'_>, arm: &Arm, rustflags: &[String]) -> Result<Command> {
+    let target = workshop.spec.target();
+    let manifest = workshop.spec.manifest();
+    let directory = manifest.parent().unwrap_or(Path::new("/"));
+    // Twice verbose: only then does cargo let the warnings of dependencies through, and with them
+    // what LLVM says about the profile.
+    let mut command = Command::new("cargo")
+        .args([
+            "build",
+            "-vv",
+            "--message-format=json",
+            "--color=never",
+            "--manifest-path",
+        ])
+        .arg(&manifest)
+        .args(["--package", &target.package, "--profile", &target.profile])
+        .args(["--target", workshop.target, "--target-dir"])
+        .arg(workshop.output.target_dir(arm))
+        .directory(directory)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags::encode(rustflags)?)
+        .env("CARGO_INCREMENTAL", "0")
+        .env("CARGO_TERM_PROGRESS_WHEN", "never")
+        // A compiler cache would not know the profile as an input.
+        .env("RUSTC_WRAPPER", "");
+    command = match (&target.bin, &target.example) {
+        (Some(bin), _) => command.args(["--bin", bin]),
+        (None, Some(example)) => command.args(["--example", example]),
+        (None, None) => command,
+    };
+    if !target.features.is_empty() {
+        command = command.args(["--features", &target.features.join(",")]);
+    }
+    if !target.default_features {
+        command = command.arg("--no-default-features");
+    }
+    for variable in inherited_variables(directory) {
+        command = command.env_remove(variable);
+    }
+    Ok(command)
+}
+
+/// What an outer `cargo run` has set for its own package; build scripts would see it.
+fn inherited_variables(directory: &Path) -> Vec<String> {
+    let of_package = |name: &String| {
+        [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_BIN_",
+            "CARGO_CRATE_",
+            "CARGO_PRIMARY_",
+        ]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+    };
+    let set = std::env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(of_package);
+    let own = ["RUSTFLAGS", "OUT_DIR", "LLVM_PROFILE_FILE", "CARGO"].map(String::from);
+    set.chain(own)
+        .chain(toolchain::inherited_selection(directory).map(String::from))
+        .collect()
+}
+
+fn failure(arm: &Arm, log: &str, path: &Path) -> Error {
+    let lines: Vec<&str> = log
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("Running `"))
+        .collect();
+    let tail = lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n");
+    Error::Build {
+        arm: arm.name().to_owned(),
+        message: tail,
+        hint: format!("the whole output is in `{}`", path.display()),
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let directory = to.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(directory).map_err(Error::io("create", directory))?;
+    let mut temporary =
+        tempfile::NamedTempFile::new_in(directory).map_err(Error::io("write", to))?;
+    let content = std::fs::read(from).map_err(Error::io("read", from))?;
+    temporary
+        .write_all(&content)
+        .map_err(Error::io("write", to))?;
+    let permissions = std::fs::metadata(from)
+        .map_err(Error::io("read", from))?
+        .permissions();
+    temporary
+        .as_file()
+        .set_permissions(permissions)
+        .map_err(Error::io("write", to))?;
+    temporary
+        .persist(to)
+        .map_err(|error| Error::io("write", to)(error.error))?;
+    Ok(())
+}

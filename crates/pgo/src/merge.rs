@@ -1,0 +1,198 @@
+//! From the profiles of all workloads to the one that the candidate is built with.
+//!
+//! Takes [`WorkloadProfile`]s, or raw profiles that were gathered elsewhere; gives a
+//! [`MergedProfile`] whose file name carries its content's hash.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest;
+use crate::error::{Error, Result};
+use crate::profile::counts::Counts;
+use crate::profile::profdata::Weighted;
+use crate::stage::Whole;
+use crate::toolchain::LlvmProfdata;
+use crate::train::WorkloadProfile;
+
+/// The weight of the workload that counts least. The tool takes whole numbers: with this, rounding
+/// moves a share by at most 5 %.
+const LEAST_WEIGHT: f64 = 10.0;
+
+/// Digits of the hash in the file's name: enough that cargo sees another flag for another profile.
+const NAME_DIGITS: usize = 16;
+
+/// A profile that the compiler can be given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MergedProfile {
+    /// The file; its name carries the hash.
+    pub path: PathBuf,
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// Functions with counters.
+    pub functions_total: u64,
+    /// Functions that ran.
+    pub functions_covered: u64,
+    /// Sum of all counts, above zero.
+    pub counts_total: u64,
+    /// Blocks with counters.
+    pub blocks_total: u64,
+    /// The fewest blocks that hold 99 % of the counts.
+    pub blocks_for_99_percent: u64,
+    /// What it was merged from.
+    pub workloads: Vec<WorkloadProfile>,
+}
+
+impl Whole for MergedProfile {
+    fn is_whole(&self) -> bool {
+        digest::file(&self.path).is_ok_and(|digest| digest == self.sha256)
+    }
+}
+
+/// Merges the profiles of all workloads: normalised to equal totals, then weighted.
+///
+/// # Errors
+/// [`Error::Verification`] when a profile cannot be merged.
+pub fn workloads(
+    workloads: Vec<WorkloadProfile>,
+    tool: &LlvmProfdata,
+    directory: &Path,
+) -> Result<MergedProfile> {
+    let inputs: Vec<Weighted> = weights(&workloads)
+        .into_iter()
+        .zip(&workloads)
+        .map(|(weight, workload)| Weighted {
+            path: workload.path.clone(),
+            weight,
+        })
+        .collect();
+    into_named(&inputs, workloads, tool, directory)
+}
+
+/// Merges profiles that were gathered elsewhere, as they are.
+///
+/// # Errors
+/// [`Error::Verification`] when one of them is unusable or nothing was counted.
+pub fn files(files: &[PathBuf], tool: &LlvmProfdata, directory: &Path) -> Result<MergedProfile> {
+    let inputs: Vec<Weighted> = files
+        .iter()
+        .map(|path| Weighted {
+            path: path.clone(),
+            weight: 1,
+        })
+        .collect();
+    into_named(&inputs, Vec::new(), tool, directory)
+}
+
+fn into_named(
+    inputs: &[Weighted],
+    workloads: Vec<WorkloadProfile>,
+    tool: &LlvmProfdata,
+    directory: &Path,
+) -> Result<MergedProfile> {
+    let temporary =
+        tempfile::NamedTempFile::new_in(directory).map_err(Error::io("write", directory))?;
+    tool.merge(inputs, temporary.path())?;
+    let sha256 = digest::file(temporary.path())?;
+    let path = directory.join(format!("merged-{}.profdata", &sha256[..NAME_DIGITS]));
+    let counts = tool.counts(temporary.path())?;
+    let merged = describe(&counts, path, sha256, workloads)?;
+    temporary
+        .persist(&merged.path)
+        .map_err(|error| Error::io("write", &merged.path)(error.error))?;
+    Ok(merged)
+}
+
+/// Takes over a profile that was merged elsewhere.
+///
+/// # Errors
+/// [`Error::Verification`] when it is unusable.
+pub fn adopt(profile: &Path, tool: &LlvmProfdata, directory: &Path) -> Result<MergedProfile> {
+    let counts = tool.counts(profile)?;
+    let content = std::fs::read(profile).map_err(Error::io("read", profile))?;
+    let sha256 = digest::bytes(&content);
+    let path = directory.join(format!("merged-{}.profdata", &sha256[..NAME_DIGITS]));
+    let merged = describe(&counts, path, sha256, Vec::new())?;
+    crate::stage::write_atomically(&merged.path, &content)?;
+    Ok(merged)
+}
+
+fn describe(
+    counts: &Counts,
+    path: PathBuf,
+    sha256: String,
+    workloads: Vec<WorkloadProfile>,
+) -> Result<MergedProfile> {
+    if counts.total() == 0 {
+        return Err(Error::Verification {
+            check: "profile-counts",
+            message: "the merged profile counts nothing".into(),
+            hint: "the training must execute the code that is to be optimised".into(),
+        });
+    }
+    Ok(MergedProfile {
+        path,
+        sha256,
+        functions_total: counts.functions_total(),
+        functions_covered: counts.functions_covered(),
+        counts_total: counts.total(),
+        blocks_total: counts.blocks_total(),
+        blocks_for_99_percent: counts.blocks_for_99_percent(),
+        workloads,
+    })
+}
+
+/// Whole-number weights such that totals × weights stand in the ratio of the declared weights:
+/// without this the longest run would drown the others.
+fn weights(workloads: &[WorkloadProfile]) -> Vec<u64> {
+    let wanted: Vec<f64> = workloads
+        .iter()
+        .map(|workload| workload.weight / workload.counts_total as f64)
+        .collect();
+    let least = wanted.iter().copied().fold(f64::INFINITY, f64::min);
+    wanted
+        .iter()
+        .map(|wanted| (wanted / least * LEAST_WEIGHT).round() as u64)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workload(weight: f64, counts_total: u64) -> WorkloadProfile {
+        WorkloadProfile {
+            name: "w".into(),
+            path: "/w.profdata".into(),
+            sha256: String::new(),
+            weight,
+            counts_total,
+            raw_files: 1,
+            wall_s: 1.0,
+        }
+    }
+
+    #[test]
+    fn totals_are_normalised_then_weighted() {
+        for (declared, totals) in [
+            ([1.0, 1.0], [1000, 10]),
+            ([1.0, 3.0], [500, 70]),
+            ([2.0, 1.0], [10, 999]),
+        ] {
+            let list: Vec<_> = declared
+                .iter()
+                .zip(totals)
+                .map(|(&weight, total)| workload(weight, total))
+                .collect();
+            let weights = weights(&list);
+            let shares: Vec<f64> = weights
+                .iter()
+                .zip(totals)
+                .map(|(&weight, total)| weight as f64 * total as f64)
+                .collect();
+            let ratio = shares[0] / shares[1] / (declared[0] / declared[1]);
+            assert!((ratio - 1.0).abs() < 0.05, "{weights:?}");
+            assert!(weights.iter().all(|&weight| weight >= 1));
+        }
+    }
+}

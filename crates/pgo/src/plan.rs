@@ -1,0 +1,246 @@
+//! What a run will do, before it does it: stages, expected time, disk.
+//!
+//! Takes [`Options`]; gives a [`Plan`] for people. It must not build, fetch or create anything.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::MetadataCommand;
+use inferno_measure::record::{Record, StageState};
+
+use crate::error::{Error, Result};
+use crate::pipeline::{NullRebuild, Options};
+use crate::spec::Spec;
+use crate::stage::Reuse;
+
+/// Seconds of one core per package in a release build: a rough guess from builds of small and
+/// large dependency trees, replaced by the last run's time as soon as there is one.
+const PACKAGE_BUILD_S: f64 = 2.5;
+
+/// Megabytes in cargo's target directory per package and arm: as rough.
+const PACKAGE_DISK_MB: f64 = 6.0;
+
+/// An instrumented program is 1 to 4 times slower and its build larger; as rough.
+const INSTRUMENTED_FACTOR: f64 = 1.5;
+
+/// A run's stages with what they are expected to take.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The spec's name.
+    pub name: String,
+    /// The output directory.
+    pub out: PathBuf,
+    /// The stages in order.
+    pub stages: Vec<PlannedStage>,
+    /// Expected size of the output directory in bytes, where it can be told.
+    pub disk_bytes: Option<u64>,
+    /// Where the figures come from.
+    pub basis: Basis,
+}
+
+/// One stage of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedStage {
+    /// What is done.
+    pub name: String,
+    /// Expected wall time in seconds; `None` where nothing is known.
+    pub wall_s: Option<f64>,
+}
+
+/// Where a plan's figures come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// The last run with this output directory.
+    LastRun,
+    /// The number of packages.
+    Packages,
+}
+
+impl Plan {
+    /// Plans a run.
+    ///
+    /// # Errors
+    /// [`Error::Spec`], and [`Error::Usage`] when cargo cannot read the manifest.
+    pub fn of(options: &Options) -> Result<Self> {
+        let spec = Spec::load(&options.spec)?;
+        let packages = packages(&spec)?;
+        let last = match options.reuse {
+            Reuse::Unchanged => Record::read(&options.out.join("record.json")).ok(),
+            Reuse::Nothing => None,
+        };
+        let names = stage_names(&spec, options);
+        let stages = names.into_iter().map(|name| {
+            let known = last.as_ref().and_then(|record| took(record, &name));
+            let wall_s = match name.as_str() {
+                "measure" => Some(options.budget.as_secs_f64()),
+                _ => known.or_else(|| guess(&name, packages)),
+            };
+            PlannedStage { name, wall_s }
+        });
+        let stages = stages.collect();
+        let basis = if last.is_some() {
+            Basis::LastRun
+        } else {
+            Basis::Packages
+        };
+        let disk_bytes = disk(&options.out, packages, options.reuse);
+        Ok(Self {
+            name: spec.name().to_owned(),
+            out: options.out.clone(),
+            stages,
+            disk_bytes,
+            basis,
+        })
+    }
+
+    /// Expected wall time of the whole run in seconds, of the stages that can be told.
+    pub fn wall_s(&self) -> f64 {
+        self.stages.iter().filter_map(|stage| stage.wall_s).sum()
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "plan for {}", self.name)?;
+        for stage in &self.stages {
+            let expected = stage.wall_s.map_or("no estimate".to_owned(), time);
+            writeln!(f, "  {:<28} {expected}", stage.name)?;
+        }
+        let basis = match self.basis {
+            Basis::LastRun => "as the last run took",
+            Basis::Packages => "a rough guess from the number of packages",
+        };
+        writeln!(f, "  in all about {} ({basis})", time(self.wall_s()))?;
+        let disk = self.disk_bytes.map_or("unknown".to_owned(), |bytes| {
+            format!("about {} MB", bytes / 1_000_000)
+        });
+        writeln!(f, "  disk: {disk} in {}", self.out.display())
+    }
+}
+
+fn time(seconds: f64) -> String {
+    if seconds < 1.0 {
+        "under 1 s".into()
+    } else if seconds < 100.0 {
+        format!("{seconds:.0} s")
+    } else {
+        format!("{:.0} min", seconds / 60.0)
+    }
+}
+
+fn stage_names(spec: &Spec, options: &Options) -> Vec<String> {
+    let mut names = vec!["build baseline".to_owned(), "build instrumented".to_owned()];
+    names.extend(
+        spec.train()
+            .iter()
+            .map(|train| format!("train {}", train.name)),
+    );
+    names.extend(["merge", "build candidate", "verify", "overlap"].map(String::from));
+    if options.null_rebuild == NullRebuild::Built {
+        names.push("build audit".into());
+    }
+    names.push("measure".into());
+    names
+}
+
+/// What the stage took when it last ran; a stage that was reused then says nothing.
+fn took(record: &Record, name: &str) -> Option<f64> {
+    let stage = record
+        .timings
+        .stages
+        .iter()
+        .find(|stage| stage.name == name)?;
+    (stage.state == StageState::Ran || stage.wall_s > 0.0).then_some(stage.wall_s)
+}
+
+fn guess(name: &str, packages: usize) -> Option<f64> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let build = packages as f64 * PACKAGE_BUILD_S / cores as f64;
+    match name {
+        "build instrumented" => Some(build * INSTRUMENTED_FACTOR),
+        name if name.starts_with("build ") => Some(build),
+        "merge" => Some(0.5),
+        _ => None,
+    }
+}
+
+fn packages(spec: &Spec) -> Result<usize> {
+    let manifest = spec.manifest();
+    let target = spec.target();
+    let mut command = MetadataCommand::new();
+    command.manifest_path(&manifest);
+    let metadata = command.exec().map_err(|error| Error::Usage {
+        message: format!("cargo cannot read `{}`: {error}", manifest.display()),
+        hint: "check `manifest` in [target] of the spec".into(),
+    })?;
+    let package = metadata
+        .workspace_packages()
+        .into_iter()
+        .find(|package| package.name == target.package);
+    let package = package.ok_or_else(|| {
+        let known: Vec<_> = metadata
+            .workspace_packages()
+            .iter()
+            .map(|package| package.name.to_string())
+            .collect();
+        spec.error(
+            format!("there is no package `{}`", target.package),
+            format!("the packages are: {}", known.join(", ")),
+        )
+    })?;
+    let executable = target.executable();
+    if !package
+        .targets
+        .iter()
+        .any(|built| built.name == executable && (built.is_bin() || built.is_example()))
+    {
+        return Err(spec.error(
+            format!(
+                "package `{}` has no bin or example `{executable}`",
+                target.package
+            ),
+            "check `bin` or `example` in [target]",
+        ));
+    }
+    Ok(reachable(&metadata, &package.id))
+}
+
+/// The number of packages that `root` needs.
+fn reachable(metadata: &cargo_metadata::Metadata, root: &cargo_metadata::PackageId) -> usize {
+    let Some(resolve) = &metadata.resolve else {
+        return 1;
+    };
+    let mut found = std::collections::HashSet::from([root]);
+    let mut pending = vec![root];
+    while let Some(id) = pending.pop() {
+        let node = resolve.nodes.iter().find(|node| node.id == *id);
+        for dependency in node.iter().flat_map(|node| &node.dependencies) {
+            if found.insert(dependency) {
+                pending.push(dependency);
+            }
+        }
+    }
+    found.len()
+}
+
+/// What is there already, or a guess.
+fn disk(out: &Path, packages: usize, reuse: Reuse) -> Option<u64> {
+    let there = size(out);
+    if reuse == Reuse::Unchanged && there > 0 {
+        return Some(there);
+    }
+    let arms = 2.0 + INSTRUMENTED_FACTOR;
+    Some((packages as f64 * PACKAGE_DISK_MB * arms * 1e6) as u64)
+}
+
+fn size(directory: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return 0;
+    };
+    let sizes = entries.flatten().map(|entry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => size(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    });
+    sizes.sum()
+}

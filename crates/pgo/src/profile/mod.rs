@@ -1,0 +1,6 @@
+//! Profiles: raw ones, merged ones, and what can be said about them.
+
+pub mod counts;
+pub mod names;
+pub mod profdata;
+pub mod used;

@@ -1,0 +1,110 @@
+//! The one place that runs `llvm-profdata`.
+//!
+//! Takes raw or merged profiles; gives merged ones, their counts and their overlap. Merging is
+//! strict: one unreadable file fails the merge, because a lenient one ships a fraction of the
+//! counts without a word.
+
+use std::path::{Path, PathBuf};
+
+use inferno_measure::process::{Command, Finished};
+
+use crate::error::{Error, Result};
+use crate::profile::counts::{self, Counts};
+use crate::toolchain::LlvmProfdata;
+
+/// A profile and the whole number that its counts are multiplied with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weighted {
+    /// The profile.
+    pub path: PathBuf,
+    /// The factor, at least 1.
+    pub weight: u64,
+}
+
+impl LlvmProfdata {
+    /// Merges `inputs` into `target`.
+    ///
+    /// # Errors
+    /// [`Error::Verification`] naming the file that cannot be merged.
+    pub fn merge(&self, inputs: &[Weighted], target: &Path) -> Result<()> {
+        // Not --sparse: a zero says that a path is cold, an absent count says nothing.
+        let mut command = self
+            .command("merge")
+            .args(["--failure-mode=any", "--output"])
+            .arg(target);
+        for Weighted { path, weight } in inputs {
+            command = command.arg(format!("--weighted-input={weight},{}", path.display()));
+        }
+        let finished = command.run()?;
+        if finished.success() {
+            return Ok(());
+        }
+        Err(unusable("profile-merges", &finished))
+    }
+
+    /// The counts of a merged profile.
+    ///
+    /// # Errors
+    /// [`Error::Verification`] when it is not readable or holds no counters of LLVM's IR level.
+    pub fn counts(&self, profile: &Path) -> Result<Counts> {
+        let finished = self
+            .command("show")
+            .args(["--all-functions", "--counts"])
+            .arg(profile)
+            .run()?;
+        if !finished.success() {
+            return Err(unusable("profile-readable", &finished));
+        }
+        let text = String::from_utf8_lossy(&finished.stdout);
+        if !text.contains("Instrumentation level: IR") {
+            return Err(Error::Verification {
+                check: "profile-readable",
+                message: format!("`{}` was not written by -Cprofile-generate", profile.display()),
+                hint: "coverage profiles (-Cinstrument-coverage) cannot guide optimisation: train the instrumented binary".into(),
+            });
+        }
+        Ok(Counts::parse(&text))
+    }
+
+    /// How much of the distribution of counts two profiles share, 0 to 1; `None` where the tool
+    /// does not say.
+    ///
+    /// # Errors
+    /// [`Error::Measure`] when the tool cannot be run.
+    pub fn overlap(&self, base: &Path, test: &Path) -> Result<Option<f64>> {
+        let finished = self.command("overlap").arg(base).arg(test).run()?;
+        Ok(counts::parse_overlap(&String::from_utf8_lossy(
+            &finished.stdout,
+        )))
+    }
+
+    fn command(&self, action: &str) -> Command {
+        Command::new(&self.path).arg(action)
+    }
+}
+
+/// The tool's own words, and the step that fits them.
+fn unusable(check: &'static str, finished: &Finished) -> Error {
+    let said = String::from_utf8_lossy(&finished.stderr);
+    let said = said.trim();
+    let hint = if said.contains("version mismatch") || said.contains("unsupported") {
+        "the profile was written by another LLVM: train again with the compiler that builds the candidate"
+    } else if said.contains("empty raw profile")
+        || said.contains("truncated")
+        || said.contains("corrupt")
+    {
+        "a process was killed while it wrote its profile, or the disk was full: train again"
+    } else {
+        "train again: see docs/troubleshooting.md, unusable profiles"
+    };
+    let message = if said.is_empty() {
+        format!("llvm-profdata ended with {}", finished.status)
+    } else {
+        said.to_owned()
+    };
+    Error::Verification {
+        check,
+        message,
+        hint: hint.into(),
+    }
+}

@@ -1,0 +1,583 @@
+//! One run's tools and stages, each callable by itself for people who train elsewhere.
+//!
+//! Takes a spec and an output directory; each stage takes the type that only the stage before can
+//! make. The order of the whole is in `pipeline`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use inferno_measure::campaign::{self, Campaign, KnownCost, Measured, Observer};
+use inferno_measure::record::{Audit, Check, StageKind, StageState};
+use inferno_measure::scenario::{Arms, Judging, Scenario};
+
+use crate::artifact::{Artifact, Counters};
+use crate::assets::Assets;
+use crate::cargo::{self, Freshness, Workshop};
+use crate::digest::{self, Key};
+use crate::error::{Error, Result};
+use crate::flags::{Arm, SharedFlags};
+use crate::holdout::{self, Overlap};
+use crate::merge::{self, MergedProfile};
+use crate::optimize::{self, Candidate};
+use crate::output::{OutputDir, Purpose};
+use crate::progress::Progress;
+use crate::spec::Spec;
+use crate::stage::{Reuse, Stages};
+use crate::toolchain::{Compiler, LlvmProfdata};
+use crate::train::{self, Instrumented, WorkloadProfile};
+use crate::verify::{self, VerifiedPair};
+
+/// The state that all stages of a run share.
+#[derive(Debug)]
+pub struct Session {
+    pub(crate) spec: Spec,
+    pub(crate) compiler: Compiler,
+    pub(crate) shared: SharedFlags,
+    pub(crate) output: OutputDir,
+    pub(crate) stages: Stages,
+    pub(crate) progress: Progress,
+    pub(crate) started: Instant,
+    only: Vec<String>,
+    tool: Option<LlvmProfdata>,
+    assets: Option<Assets>,
+}
+
+/// The baseline binary: built without a profile, and without counters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Baseline(Artifact);
+
+impl Baseline {
+    /// The binary.
+    pub fn artifact(&self) -> &Artifact {
+        &self.0
+    }
+}
+
+impl Session {
+    /// Opens the output directory, waiting for another run to leave it.
+    ///
+    /// # Errors
+    /// [`Error::Tool`] without a compiler, [`Error::Usage`] for a directory that is not ours.
+    pub fn open(spec: Spec, out: &Path, reuse: Reuse) -> Result<Self> {
+        let started = Instant::now();
+        let mut progress = Progress::on_stderr();
+        let manifest = spec.manifest();
+        let compiler = Compiler::of(manifest.parent().unwrap_or(Path::new("/")))?;
+        let shared = SharedFlags::resolve(&spec, &compiler.host)?;
+        let output = OutputDir::open(out, &mut |line| progress.say(line))?;
+        if reuse == Reuse::Nothing {
+            output.empty()?;
+        }
+        let stages = Stages::new(output.stages(), reuse);
+        let only = Vec::new();
+        let (tool, assets) = (None, None);
+        Ok(Self {
+            spec,
+            compiler,
+            shared,
+            output,
+            stages,
+            progress,
+            started,
+            only,
+            tool,
+            assets,
+        })
+    }
+
+    /// The spec.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// The output directory.
+    pub fn output(&self) -> &OutputDir {
+        &self.output
+    }
+
+    /// The flags that every arm shares.
+    pub fn shared_flags(&self) -> &SharedFlags {
+        &self.shared
+    }
+
+    /// A line for the person who waits.
+    pub fn say(&mut self, line: &str) {
+        self.progress.say(line);
+    }
+
+    /// Finds or fetches the tool and the files that the stages need.
+    ///
+    /// # Errors
+    /// [`Error::Tool`] and [`Error::Provision`], with the next step.
+    pub fn provide(&mut self) -> Result<()> {
+        let (spec, compiler, progress) = (&self.spec, &self.compiler, &mut self.progress);
+        let provided = self.stages.timed("set-up", StageKind::Other, || {
+            let tool = LlvmProfdata::find_or_fetch(compiler, &mut |line| progress.say(line))?;
+            Ok((tool, Assets::provide(spec)?))
+        })?;
+        self.tool = Some(provided.0);
+        self.assets = Some(provided.1);
+        Ok(())
+    }
+
+    /// The matching `llvm-profdata`; fetched at first use.
+    ///
+    /// # Errors
+    /// See [`Self::provide`].
+    pub fn tool(&mut self) -> Result<LlvmProfdata> {
+        if self.tool.is_none() {
+            self.provide()?;
+        }
+        self.tool
+            .clone()
+            .ok_or_else(|| Error::Internal("no tool after set-up".into()))
+    }
+
+    /// The files that the spec's processes are handed; fetched at first use.
+    ///
+    /// # Errors
+    /// See [`Self::provide`].
+    pub fn assets(&mut self) -> Result<Assets> {
+        if self.assets.is_none() {
+            self.provide()?;
+        }
+        self.assets
+            .clone()
+            .ok_or_else(|| Error::Internal("no assets after set-up".into()))
+    }
+
+    /// Restricts verification and sampling to these scenarios; none means all.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a name that the spec does not have.
+    pub fn restrict(&mut self, only: &[String]) -> Result<()> {
+        let known: Vec<&str> = self
+            .spec
+            .scenario_specs()
+            .iter()
+            .map(|scenario| scenario.name.as_str())
+            .collect();
+        if let Some(unknown) = only.iter().find(|name| !known.contains(&name.as_str())) {
+            return Err(Error::Usage {
+                message: format!("the spec has no scenario `{unknown}`"),
+                hint: format!("the scenarios are: {}", known.join(", ")),
+            });
+        }
+        self.only = only.to_vec();
+        Ok(())
+    }
+
+    /// The scenarios for the sampler.
+    ///
+    /// # Errors
+    /// See [`Self::provide`].
+    pub fn scenarios(&mut self) -> Result<Vec<Scenario>> {
+        let env = self.assets()?.env;
+        let mut scenarios = self.spec.scenarios(&env);
+        scenarios.retain(|scenario| self.only.is_empty() || self.only.contains(&scenario.name));
+        Ok(scenarios)
+    }
+
+    /// Builds the binary as it is shipped today.
+    ///
+    /// # Errors
+    /// [`Error::Build`].
+    pub fn baseline(&mut self) -> Result<Baseline> {
+        let artifact = self.build(&Arm::Baseline)?;
+        if artifact.counters == Counters::Present {
+            return Err(Error::Verification {
+                check: "baseline-counters",
+                message: "the baseline counts its own execution".into(),
+                hint: "remove profile flags from cargo's configuration and RUSTFLAGS".into(),
+            });
+        }
+        Ok(Baseline(artifact))
+    }
+
+    /// Builds the baseline once more, elsewhere, and compares.
+    ///
+    /// # Errors
+    /// [`Error::Build`].
+    pub fn audit(&mut self, baseline: &Baseline) -> Result<Audit> {
+        let rebuilt = self.build(&Arm::Audit)?;
+        Ok(verify::audit(baseline.artifact(), &rebuilt))
+    }
+
+    /// Builds the binary that counts its own execution.
+    ///
+    /// # Errors
+    /// [`Error::Build`], and [`Error::Verification`] when it has no counters.
+    pub fn instrument(&mut self) -> Result<Instrumented> {
+        let raw_profiles = self.output.profiles().join("untrained");
+        Instrumented::new(self.build(&Arm::Instrumented { raw_profiles })?)
+    }
+
+    /// Runs every declared training workload.
+    ///
+    /// # Errors
+    /// [`Error::Training`], [`Error::Verification`], [`Error::Usage`] when none is declared.
+    pub fn train(&mut self, instrumented: &Instrumented) -> Result<Vec<WorkloadProfile>> {
+        let workloads = self.spec.train().to_vec();
+        if workloads.is_empty() {
+            return Err(self.spec.error(
+                "there is no [[train]] workload",
+                "declare one, or train elsewhere: see docs/pgo-steps.md",
+            ));
+        }
+        let (tool, assets) = (self.tool()?, self.assets()?);
+        let mut profiles = Vec::new();
+        for (index, workload) in workloads.iter().enumerate() {
+            let (spec, output) = (&self.spec, &self.output);
+            let inputs = workload
+                .inputs
+                .iter()
+                .chain(&workload.stdin)
+                .map(|file| spec.resolve(file));
+            let declared = serde_json::to_string(workload)
+                .map_err(|error| Error::Internal(error.to_string()))?;
+            let key = Key::new("train")
+                .part(&instrumented.artifact().sha256)
+                .part(&tool.version)
+                .part(declared)
+                .files(inputs)?
+                .files(&assets.files)?
+                .finish();
+            self.progress.start(&format!("train {}", workload.name));
+            let profile =
+                self.stages
+                    .run(&format!("train-{index}"), StageKind::Train, &key, || {
+                        let raw = output.raw_profiles(Purpose::Training, index);
+                        train::run(spec, workload, instrumented, &assets.env, &tool, &raw)
+                    })?;
+            self.progress
+                .finish(&format!("{} raw profiles", profile.raw_files));
+            profiles.push(profile);
+        }
+        Ok(profiles)
+    }
+
+    /// Merges the profiles of the declared workloads.
+    ///
+    /// # Errors
+    /// [`Error::Verification`].
+    pub fn merge(&mut self, profiles: Vec<WorkloadProfile>) -> Result<MergedProfile> {
+        let tool = self.tool()?;
+        let parts = profiles
+            .iter()
+            .map(|profile| format!("{} {}", profile.sha256, profile.weight));
+        let key = parts.fold(Key::new("merge").part(&tool.version), |key, part| {
+            key.part(part)
+        });
+        let directory = self.output.profiles();
+        self.stages
+            .run("merge", StageKind::Other, &key.finish(), || {
+                merge::workloads(profiles, &tool, &directory)
+            })
+    }
+
+    /// Merges profiles that were gathered elsewhere: raw ones, merged ones, or directories of them.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when there is none, [`Error::Verification`] when one is unusable.
+    pub fn merge_files(&mut self, sources: &[PathBuf]) -> Result<MergedProfile> {
+        let tool = self.tool()?;
+        let mut files = Vec::new();
+        for source in sources {
+            if source.is_dir() {
+                files.extend(train::raw_files(source)?);
+            } else {
+                files.push(source.clone());
+            }
+        }
+        if files.is_empty() {
+            return Err(Error::Usage {
+                message: "there is no *.profraw file in what was named".into(),
+                hint: "name the directory into which the instrumented binary wrote, or the files themselves".into(),
+            });
+        }
+        let key = Key::new("merge-files")
+            .part(&tool.version)
+            .files(&files)?
+            .finish();
+        let directory = self.output.profiles();
+        self.stages.run("merge", StageKind::Other, &key, || {
+            merge::files(&files, &tool, &directory)
+        })
+    }
+
+    /// The profile of the last merge.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when there is none.
+    pub fn merged(&self) -> Result<MergedProfile> {
+        self.stages.last("merge").ok_or_else(|| Error::Usage {
+            message: "there is no merged profile".into(),
+            hint: "run `cargo xtask pgo merge DIR` first, or name one with `--profile FILE`".into(),
+        })
+    }
+
+    /// Takes over a profile that was merged elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::Verification`] when it is unusable.
+    pub fn adopt(&mut self, profile: &Path) -> Result<MergedProfile> {
+        let tool = self.tool()?;
+        let directory = self.output.profiles();
+        let key = Key::new("adopt")
+            .part(digest::file(profile)?)
+            .part(&tool.version)
+            .finish();
+        self.stages.run("merge", StageKind::Other, &key, || {
+            merge::adopt(profile, &tool, &directory)
+        })
+    }
+
+    /// Builds the candidate with `profile`, after proof that it belongs to this program.
+    ///
+    /// # Errors
+    /// [`Error::Build`], [`Error::Verification`].
+    pub fn optimize(
+        &mut self,
+        profile: &MergedProfile,
+        instrumented: &Instrumented,
+    ) -> Result<(Candidate, Check)> {
+        let tool = self.tool()?;
+        let origin = self.stages.timed("profile origin", StageKind::Other, || {
+            optimize::check_origin(profile, instrumented, &tool)
+        })?;
+        let started = Instant::now();
+        self.progress.start("build candidate");
+        let workshop = Workshop {
+            spec: &self.spec,
+            target: &self.compiler.host,
+            shared: &self.shared,
+            output: &self.output,
+        };
+        let (candidate, freshness) = optimize::run(&workshop, profile, &mut self.progress)?;
+        self.built("build candidate", started, freshness, candidate.artifact());
+        Ok((candidate, origin))
+    }
+
+    /// The candidate of the last optimised build.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when there is none.
+    pub fn candidate(&self) -> Result<Candidate> {
+        optimize::last(&self.workshop()).ok_or_else(|| Error::Usage {
+            message: "there is no candidate".into(),
+            hint: "run `cargo xtask pgo optimize` first".into(),
+        })
+    }
+
+    /// Proves that the arms may be compared.
+    ///
+    /// # Errors
+    /// [`Error::Verification`] for each proof that does not hold, and the scenarios' failures.
+    pub fn verify(&mut self, baseline: &Baseline, candidate: &Candidate) -> Result<VerifiedPair> {
+        let scenarios = self.scenarios()?;
+        let key = self
+            .holdout_key("verify", &scenarios)?
+            .part(&baseline.artifact().sha256)
+            .part(&candidate.artifact().sha256)
+            .part(&candidate.profile().sha256)
+            .part(format!("{:?}", self.spec.output()))
+            .finish();
+        let (spec, progress) = (&self.spec, &mut self.progress);
+        progress.start("verify");
+        let pair = self.stages.run("verify", StageKind::Verify, &key, || {
+            verify::run(
+                baseline.artifact(),
+                candidate,
+                &scenarios,
+                spec.output(),
+                progress,
+            )
+        })?;
+        self.progress
+            .finish(&format!("{} checks passed", pair.checks().len()));
+        Ok(pair)
+    }
+
+    /// How much of its counts the training shares with the holdout.
+    ///
+    /// # Errors
+    /// Those of the scenarios on the instrumented binary.
+    pub fn overlap(&mut self, pair: &VerifiedPair, instrumented: &Instrumented) -> Result<Overlap> {
+        let scenarios = self.scenarios()?;
+        let tool = self.tool()?;
+        let training = pair.candidate().profile();
+        let key = self
+            .holdout_key("overlap", &scenarios)?
+            .part(&instrumented.artifact().sha256)
+            .part(&training.sha256)
+            .part(&tool.version)
+            .finish();
+        let timed: Vec<_> = scenarios
+            .iter()
+            .filter_map(|scenario| Some((scenario, *pair.costs().get(&scenario.name)?)))
+            .collect();
+        let (output, progress) = (&self.output, &mut self.progress);
+        progress.start("profile the holdout");
+        let overlap = self.stages.run("overlap", StageKind::Verify, &key, || {
+            holdout::overlap(&timed, instrumented, training, &tool, output, progress)
+        })?;
+        self.progress.finish(&overlap.gathered_on);
+        Ok(overlap)
+    }
+
+    /// Samples the pair: baseline, its byte copy, candidate.
+    ///
+    /// # Errors
+    /// [`Error::Measure`]; what was sampled is kept, and continued by the next run.
+    pub fn measure(&mut self, pair: &VerifiedPair, judging: &Judging) -> Result<Vec<Measured>> {
+        let arms = Arms::with_control(
+            &pair.baseline().path,
+            &pair.candidate().artifact().path,
+            &self.output.sampling_arms(),
+        )?;
+        let binaries = [&pair.baseline().sha256, &pair.candidate().artifact().sha256];
+        let measured = self.sample(&arms, binaries, pair.known_costs(), judging, "pair")?;
+        verify::sampled_outputs_agree(
+            measured
+                .iter()
+                .map(|measured| (measured.scenario.name.as_str(), &measured.samples)),
+            self.spec.output(),
+        )?;
+        Ok(measured)
+    }
+
+    /// Samples the baseline against a byte copy of itself: what is found is the machine's noise.
+    ///
+    /// # Errors
+    /// See [`Self::measure`].
+    pub fn measure_noise(
+        &mut self,
+        baseline: &Baseline,
+        judging: &Judging,
+    ) -> Result<Vec<Measured>> {
+        let artifact = baseline.artifact();
+        let copies =
+            Arms::with_control(&artifact.path, &artifact.path, &self.output.sampling_arms())?;
+        let arms = Arms {
+            control: None,
+            ..copies
+        };
+        self.sample(
+            &arms,
+            [&artifact.sha256; 2],
+            BTreeMap::new(),
+            judging,
+            "noise",
+        )
+    }
+
+    fn sample(
+        &mut self,
+        arms: &Arms,
+        binaries: [&String; 2],
+        known_costs: BTreeMap<String, KnownCost>,
+        judging: &Judging,
+        purpose: &str,
+    ) -> Result<Vec<Measured>> {
+        let scenarios = self.scenarios()?;
+        let key = self
+            .holdout_key(purpose, &scenarios)?
+            .part(binaries[0])
+            .part(binaries[1])
+            .finish();
+        let campaign = Campaign {
+            scenarios: &scenarios,
+            arms,
+            judging,
+            directory: self.output.samples().join(purpose),
+            key,
+            known_costs,
+        };
+        let progress = &mut self.progress;
+        progress.start("measure");
+        let measured = self.stages.timed("measure", StageKind::Measure, || {
+            Ok(campaign::measure(&campaign, &mut Shown(progress))?)
+        })?;
+        self.progress
+            .finish(&format!("{} scenarios", measured.len()));
+        Ok(measured)
+    }
+
+    /// Key over the scenarios and every file that they read.
+    fn holdout_key(&mut self, stage: &str, scenarios: &[Scenario]) -> Result<Key> {
+        let assets = self.assets()?;
+        let declared =
+            serde_json::to_string(scenarios).map_err(|error| Error::Internal(error.to_string()))?;
+        let inputs = scenarios
+            .iter()
+            .flat_map(|scenario| scenario.inputs.iter().chain(&scenario.stdin));
+        Key::new(stage)
+            .part(declared)
+            .files(inputs)?
+            .files(&assets.files)
+    }
+
+    fn workshop(&self) -> Workshop<'_> {
+        Workshop {
+            spec: &self.spec,
+            target: &self.compiler.host,
+            shared: &self.shared,
+            output: &self.output,
+        }
+    }
+
+    fn build(&mut self, arm: &Arm) -> Result<Artifact> {
+        let started = Instant::now();
+        let name = format!("build {}", arm.name());
+        self.progress.start(&name);
+        let workshop = Workshop {
+            spec: &self.spec,
+            target: &self.compiler.host,
+            shared: &self.shared,
+            output: &self.output,
+        };
+        let built = cargo::build(&workshop, arm, &mut self.progress)?;
+        self.built(&name, started, built.freshness, &built.artifact);
+        Ok(built.artifact)
+    }
+
+    fn built(&mut self, name: &str, started: Instant, freshness: Freshness, artifact: &Artifact) {
+        let (state, words) = match freshness {
+            Freshness::Fresh => (StageState::Reused, "unchanged"),
+            Freshness::Compiled => (StageState::Ran, "compiled"),
+        };
+        self.stages.note(name, StageKind::Build, started, state);
+        let size = artifact.size_bytes as f64 / 1e6;
+        self.progress.finish(&format!(
+            "{words}, {size:.1} MB, sha256 {}",
+            &artifact.sha256[..12]
+        ));
+    }
+}
+
+/// Shows the sampler's progress.
+struct Shown<'a>(&'a mut Progress);
+
+impl Observer for Shown<'_> {
+    fn planned(&mut self, lines: &[String]) {
+        for line in lines {
+            self.0.say(&format!("  {line}"));
+        }
+    }
+
+    fn progress(&mut self, progress: &campaign::Progress<'_>) {
+        let part = match progress.stage {
+            campaign::Stage::Pilot => "pilot",
+            campaign::Stage::Measured => "sampling",
+        };
+        let remaining = progress
+            .remaining
+            .map(|left| format!(", {} s left", left.as_secs()))
+            .unwrap_or_default();
+        self.0.note(&format!(
+            "{part} {} ({} of {}{remaining})",
+            progress.scenario, progress.done, progress.total
+        ));
+    }
+}

@@ -1,0 +1,287 @@
+//! The spec's format, key by key, as serde reads it.
+//!
+//! Gives plain data; what a reader must check beyond the types is in `check`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use inferno_measure::record::Verdict;
+use inferno_measure::scenario::{Better, Direction, PageCache};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// The whole file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Document {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) assets: BTreeMap<String, String>,
+    pub(super) target: Target,
+    #[serde(default)]
+    pub(super) judge: Judge,
+    #[serde(default)]
+    pub(super) train: Vec<Train>,
+    #[serde(default)]
+    pub(super) scenario: Vec<ScenarioSpec>,
+    #[serde(default)]
+    pub(super) trend: Vec<Trend>,
+    #[serde(default)]
+    pub(super) verify: Verify,
+    #[serde(default)]
+    pub(super) metric: BTreeMap<String, MetricSpec>,
+}
+
+/// `[target]`: the cargo target of every arm.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// Manifest of the package or its workspace, relative to the spec.
+    #[serde(default = "default_manifest")]
+    pub manifest: PathBuf,
+    /// The package.
+    pub package: String,
+    /// A binary target; exactly one of `bin` and `example`.
+    pub bin: Option<String>,
+    /// An example target.
+    pub example: Option<String>,
+    /// Features of the package.
+    #[serde(default)]
+    pub features: Vec<String>,
+    /// Whether the package's default features are on.
+    #[serde(default = "enabled", rename = "default-features")]
+    pub default_features: bool,
+    /// The cargo profile of every arm.
+    #[serde(default = "default_profile")]
+    pub profile: String,
+    /// Flags common to every arm, after the user's own.
+    #[serde(default)]
+    pub rustflags: Vec<String>,
+}
+
+impl Target {
+    /// The name of the executable.
+    pub fn executable(&self) -> &str {
+        self.bin
+            .as_deref()
+            .or(self.example.as_deref())
+            .unwrap_or(&self.package)
+    }
+}
+
+/// `[judge]`: thresholds of the verdict.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Judge {
+    /// δ: the smallest effect that matters, as a share.
+    pub threshold: f64,
+    /// Worker or process restarts per arm, at least.
+    pub restarts: u32,
+    /// Pairs per restart of a warm scenario, at least.
+    pub min_pairs: u32,
+}
+
+impl Default for Judge {
+    fn default() -> Self {
+        Self {
+            threshold: 0.01,
+            restarts: 8,
+            min_pairs: 5,
+        }
+    }
+}
+
+/// `[[train]]`: one process on the instrumented binary.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Train {
+    /// Unique name.
+    pub name: String,
+    /// Arguments.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// A file for standard input.
+    pub stdin: Option<PathBuf>,
+    /// Requests for a worker, one line of JSON each; `seq` is added.
+    #[serde(default)]
+    pub requests: Vec<Request>,
+    /// Extra environment.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Files hashed with the stage.
+    #[serde(default)]
+    pub inputs: Vec<PathBuf>,
+    /// Share of the merged profile, after normalisation.
+    #[serde(default = "default_weight")]
+    pub weight: f64,
+    /// The process is killed, and training fails, after this.
+    #[serde(default = "default_timeout", deserialize_with = "duration")]
+    pub timeout: Duration,
+    /// The expected exit code.
+    #[serde(default)]
+    pub exit: i32,
+}
+
+/// One request to a worker, without its `seq`.
+pub type Request = serde_json::Map<String, serde_json::Value>;
+
+/// How a scenario is sampled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScenarioKind {
+    /// A fresh process per sample.
+    Cold,
+    /// Requests to a long-lived worker.
+    Warm,
+}
+
+/// `[[scenario]]`: what is compared, on holdout input.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScenarioSpec {
+    /// The report's group; default: the name.
+    pub group: Option<String>,
+    /// Unique name.
+    pub name: String,
+    /// How it is sampled.
+    pub kind: ScenarioKind,
+    /// Arguments.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// A file for standard input (cold).
+    pub stdin: Option<PathBuf>,
+    /// Extra environment.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Files hashed with the stage; the ones that `cache = "disk"` drops.
+    #[serde(default)]
+    pub inputs: Vec<PathBuf>,
+    /// A sample that takes longer is an error.
+    #[serde(default = "default_timeout", deserialize_with = "duration")]
+    pub timeout: Duration,
+    /// The expected exit code.
+    #[serde(default)]
+    pub exit: i32,
+    /// The page cache before a cold sample.
+    pub cache: Option<PageCache>,
+    /// The worker's request (warm).
+    pub request: Option<Request>,
+    /// All arms on the same core, one at a time (warm).
+    #[serde(default)]
+    pub pin: bool,
+    /// Discarded requests per restart (warm).
+    pub warmup: Option<u32>,
+    /// Tags that say why the documents expect what they expect.
+    #[serde(default)]
+    pub class: Vec<String>,
+    /// What the documents expect, printed beside the result.
+    pub expect: Option<Expect>,
+    /// Must not get slower; without it a primary metric.
+    #[serde(default)]
+    pub guard: bool,
+}
+
+/// `expect = { verdict = "faster", gain = [0.15, 0.30] }`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// The expected verdict.
+    pub verdict: Option<Verdict>,
+    /// The expected gain as a range of shares of time saved.
+    pub gain: Option<[f64; 2]>,
+}
+
+/// `[[trend]]`: how a metric moves over scenarios.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trend {
+    /// `gain`, or the name of a metric.
+    pub metric: String,
+    /// Scenario names, in order.
+    pub over: Vec<String>,
+    /// The expected direction.
+    pub expect: Direction,
+}
+
+/// `[verify]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Verify {
+    #[serde(default)]
+    pub(super) output: Output,
+}
+
+/// What must be equal in both arms on the holdout.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Output {
+    /// All of standard output.
+    #[default]
+    Stdout,
+    /// What the pattern's first group (or the whole match) captures, every match in order.
+    Regex(String),
+    /// Nothing; the report says so.
+    Unchecked,
+}
+
+impl<'de> Deserialize<'de> for Output {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Pattern {
+            regex: String,
+        }
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Word(String),
+            Pattern(Pattern),
+        }
+        match Written::deserialize(deserializer) {
+            Ok(Written::Word(word)) if word == "stdout" => Ok(Self::Stdout),
+            Ok(Written::Word(word)) if word == "none" => Ok(Self::Unchecked),
+            Ok(Written::Pattern(Pattern { regex })) => Ok(Self::Regex(regex)),
+            _ => Err(serde::de::Error::custom(
+                "output must be \"stdout\", \"none\" or { regex = '…' }",
+            )),
+        }
+    }
+}
+
+/// `[metric.NAME]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricSpec {
+    /// Cold scenarios: exactly one match in stdout and stderr.
+    pub regex: String,
+    /// The unit to print.
+    pub unit: String,
+    /// Which direction is better.
+    pub better: Better,
+    /// The scenarios it is read in; default: all.
+    pub scenarios: Option<Vec<String>>,
+}
+
+fn default_manifest() -> PathBuf {
+    "../Cargo.toml".into()
+}
+
+fn default_profile() -> String {
+    "release".into()
+}
+
+fn enabled() -> bool {
+    true
+}
+
+fn default_weight() -> f64 {
+    1.0
+}
+
+fn default_timeout() -> Duration {
+    Duration::from_mins(2)
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    super::duration::parse(&text).map_err(serde::de::Error::custom)
+}

@@ -1,0 +1,133 @@
+//! The spec: one TOML file that says what is built, what trains it, and what is compared.
+//!
+//! Takes a path; gives a [`Spec`] in which every reference holds (names are unique, inputs exist,
+//! training and holdout are disjoint, patterns compile). It must not build or run anything.
+
+mod check;
+mod document;
+pub mod duration;
+mod scenarios;
+
+use std::path::{Path, PathBuf};
+
+pub use document::{
+    Expect, Judge, MetricSpec, Output, Request, ScenarioKind, ScenarioSpec, Target, Train, Trend,
+};
+
+use crate::digest;
+use crate::error::{Error, Result};
+use document::Document;
+
+/// A checked spec.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// The file it was read from, absolute.
+    pub path: PathBuf,
+    /// The directory in which its paths and processes resolve.
+    pub directory: PathBuf,
+    /// Its text, as it stands in the record.
+    pub text: String,
+    /// SHA-256 of the text.
+    pub sha256: String,
+    document: Document,
+}
+
+impl Spec {
+    /// Reads and checks the spec at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Spec`] naming the file and, where there is one, the line and the nearest valid key.
+    pub fn load(path: &Path) -> Result<Self> {
+        let path = path.canonicalize().map_err(|source| Error::Spec {
+            path: path.to_owned(),
+            line: None,
+            message: format!("cannot be read: {source}"),
+            hint: Some("name an existing file with `--spec FILE`".into()),
+        })?;
+        let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        Self::parse(path, text)
+    }
+
+    fn parse(path: PathBuf, text: String) -> Result<Self> {
+        let document: Document =
+            toml::from_str(&text).map_err(|error| check::syntax(&path, &text, &error))?;
+        let directory = path.parent().unwrap_or(Path::new("/")).to_owned();
+        let sha256 = digest::text(&text);
+        let spec = Self {
+            path,
+            directory,
+            text,
+            sha256,
+            document,
+        };
+        check::references(&spec)?;
+        Ok(spec)
+    }
+
+    /// The spec's name; also the name of the default output directory.
+    pub fn name(&self) -> &str {
+        &self.document.name
+    }
+
+    /// What is built.
+    pub fn target(&self) -> &Target {
+        &self.document.target
+    }
+
+    /// How results are judged.
+    pub fn judge(&self) -> &Judge {
+        &self.document.judge
+    }
+
+    /// The training workloads, in file order.
+    pub fn train(&self) -> &[Train] {
+        &self.document.train
+    }
+
+    /// The holdout scenarios, in file order.
+    pub fn scenario_specs(&self) -> &[ScenarioSpec] {
+        &self.document.scenario
+    }
+
+    /// The declared trends.
+    pub fn trends(&self) -> &[Trend] {
+        &self.document.trend
+    }
+
+    /// What must be equal in both arms on the holdout.
+    pub fn output(&self) -> &Output {
+        &self.document.verify.output
+    }
+
+    /// Environment variables that name fetched files: variable → catalogue entry.
+    pub fn assets(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.document
+            .assets
+            .iter()
+            .map(|(variable, asset)| (variable.as_str(), asset.as_str()))
+    }
+
+    /// `relative` in the spec's directory.
+    pub fn resolve(&self, relative: impl AsRef<Path>) -> PathBuf {
+        self.directory.join(relative)
+    }
+
+    /// The manifest of the package to build.
+    pub fn manifest(&self) -> PathBuf {
+        let manifest = self.resolve(&self.document.target.manifest);
+        manifest.canonicalize().unwrap_or(manifest)
+    }
+
+    /// An error that points at this spec.
+    pub(crate) fn error(&self, message: impl Into<String>, hint: impl Into<String>) -> Error {
+        Error::Spec {
+            path: self.path.clone(),
+            line: None,
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! Which stages of an output directory are done.
+//!
+//! Takes a spec and a directory; gives a [`Status`] for people. It takes no lock and changes
+//! nothing, so it can be asked while a run is going on.
+
+use std::fmt;
+use std::path::Path;
+
+use crate::merge::MergedProfile;
+use crate::optimize::Candidate;
+use crate::spec::Spec;
+use crate::stage::{Reuse, Stages};
+use crate::train::WorkloadProfile;
+use crate::verify::VerifiedPair;
+
+/// One line per stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status(Vec<(String, Option<String>)>);
+
+impl Status {
+    /// Looks at the directory `out`.
+    pub fn of(spec: &Spec, out: &Path) -> Self {
+        let stages = Stages::new(out.join("stages"), Reuse::Unchanged);
+        let binary = |arm: &str| {
+            let path = out.join("arms").join(arm).join(spec.target().executable());
+            path.is_file().then(|| path.display().to_string())
+        };
+        let mut lines = vec![
+            ("baseline".to_owned(), binary("baseline")),
+            ("instrumented".to_owned(), binary("instrumented")),
+        ];
+        for (index, train) in spec.train().iter().enumerate() {
+            let profile = stages.last::<WorkloadProfile>(&format!("train-{index}"));
+            let detail = profile.map(|profile| {
+                format!(
+                    "{} raw profiles, {:.1} s",
+                    profile.raw_files, profile.wall_s
+                )
+            });
+            lines.push((format!("train {}", train.name), detail));
+        }
+        let merged = stages.last::<MergedProfile>("merge");
+        lines.push((
+            "merge".into(),
+            merged.map(|profile| profile.path.display().to_string()),
+        ));
+        lines.push(("candidate".into(), candidate(out)));
+        let pair = stages.last::<VerifiedPair>("verify");
+        lines.push((
+            "verify".into(),
+            pair.map(|pair| format!("{} checks passed", pair.checks().len())),
+        ));
+        let record = out.join("record.json");
+        lines.push((
+            "record".into(),
+            record.is_file().then(|| record.display().to_string()),
+        ));
+        Self(lines)
+    }
+}
+
+fn candidate(out: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(out.join("stages/candidate.json")).ok()?;
+    let candidate: Candidate = serde_json::from_str(&text).ok()?;
+    let whole = candidate.artifact().check().is_ok();
+    whole.then(|| candidate.artifact().path.display().to_string())
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (stage, detail) in &self.0 {
+            writeln!(f, "{stage:<28} {}", detail.as_deref().unwrap_or("not done"))?;
+        }
+        Ok(())
+    }
+}

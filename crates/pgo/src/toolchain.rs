@@ -1,0 +1,283 @@
+//! The compiler that the manifest's directory selects, and the `llvm-profdata` that fits it.
+//!
+//! Takes a directory; gives a [`Toolchain`] whose two LLVM major versions are equal. It must not
+//! accept a tool by its name: the first one on PATH is often years older than the compiler.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::{Deserialize, Serialize};
+
+use crate::assets;
+use crate::error::{Error, Result};
+
+/// Names an `llvm-profdata` to use before all others.
+pub const LLVM_PROFDATA_VARIABLE: &str = "LLVM_PROFDATA";
+
+/// rustc as selected for a directory.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Compiler {
+    /// First line of `rustc -vV`.
+    pub version: String,
+    /// The compiler's commit, where it states one.
+    pub commit: Option<String>,
+    /// The host triple; the target of every arm.
+    pub host: String,
+    /// LLVM's version, as in `22.1.2`.
+    pub llvm: String,
+    /// `rustc --print sysroot`.
+    pub sysroot: PathBuf,
+}
+
+impl Compiler {
+    /// Asks the rustc that cargo would use in `directory`.
+    ///
+    /// # Errors
+    /// [`Error::Tool`] when there is none or its answer is not understood.
+    pub fn of(directory: &Path) -> Result<Self> {
+        let verbose = ask(directory, &["-vV"])?;
+        let sysroot = ask(directory, &["--print", "sysroot"])?;
+        Self::parse(&verbose, sysroot.trim().into()).ok_or_else(|| Error::Tool {
+            message: format!("`rustc -vV` answered what is not understood:\n{verbose}"),
+            hint: "use a rustc that was built with LLVM".into(),
+        })
+    }
+
+    fn parse(verbose: &str, sysroot: PathBuf) -> Option<Self> {
+        let field = |name: &str| {
+            verbose
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .map(|value| value.trim().to_owned())
+        };
+        Some(Self {
+            version: verbose.lines().next()?.to_owned(),
+            commit: field("commit-hash:").filter(|commit| commit != "unknown"),
+            host: field("host:")?,
+            llvm: field("LLVM version:")?,
+            sysroot,
+        })
+    }
+
+    /// LLVM's major version.
+    ///
+    /// # Errors
+    /// [`Error::Tool`] when the version does not begin with a number.
+    pub fn llvm_major(&self) -> Result<u32> {
+        major(&self.llvm).ok_or_else(|| Error::Tool {
+            message: format!("`{}` is not an LLVM version", self.llvm),
+            hint: "use a released rustc".into(),
+        })
+    }
+}
+
+fn ask(directory: &Path, args: &[&str]) -> Result<String> {
+    let missing = |message: String| Error::Tool {
+        message,
+        hint: "install Rust with rustup, and check `rustc -vV` in that directory".into(),
+    };
+    let mut command = Command::new("rustc");
+    command.args(args).current_dir(directory);
+    for variable in inherited_selection(directory) {
+        command.env_remove(variable);
+    }
+    let output = command
+        .output()
+        .map_err(|error| missing(format!("cannot run `rustc`: {error}")))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(missing(format!(
+        "`rustc {}` failed: {}",
+        args.join(" "),
+        message.trim()
+    )))
+}
+
+/// The variable by which an outer `cargo` forces its own toolchain on us, where the directory
+/// names another in a toolchain file.
+pub(crate) fn inherited_selection(directory: &Path) -> Option<&'static str> {
+    let has_file = |directory: &Path| {
+        ["rust-toolchain.toml", "rust-toolchain"]
+            .iter()
+            .any(|name| directory.join(name).is_file())
+    };
+    directory
+        .ancestors()
+        .any(has_file)
+        .then_some("RUSTUP_TOOLCHAIN")
+}
+
+/// The number before the first dot.
+fn major(version: &str) -> Option<u32> {
+    version.split('.').next()?.parse().ok()
+}
+
+/// An `llvm-profdata` whose LLVM has the compiler's major version.
+#[derive(Debug, Clone)]
+pub struct LlvmProfdata {
+    /// The program.
+    pub path: PathBuf,
+    /// Its LLVM's version.
+    pub version: String,
+}
+
+impl LlvmProfdata {
+    /// Looks in `LLVM_PROFDATA`, the sysroot (rustup's `llvm-tools`), PATH under the versioned
+    /// and the plain name, and among the tools that `cargo xtask setup` fetched.
+    ///
+    /// # Errors
+    /// [`Error::Tool`] naming what was found and why it does not fit.
+    pub fn find(compiler: &Compiler) -> Result<Self> {
+        let major = compiler.llvm_major()?;
+        if let Some(chosen) = std::env::var_os(LLVM_PROFDATA_VARIABLE) {
+            return Self::chosen(chosen, major);
+        }
+        let mut rejected = Vec::new();
+        for candidate in candidates(compiler, major) {
+            match Self::at(&candidate) {
+                Ok(tool) if tool.major() == Some(major) => return Ok(tool),
+                Ok(tool) => rejected.push(format!(
+                    "`{}` is LLVM {}",
+                    candidate.display(),
+                    tool.version
+                )),
+                Err(reason) => rejected.push(reason),
+            }
+        }
+        let found = if rejected.is_empty() {
+            "none was found".into()
+        } else {
+            rejected.join("; ")
+        };
+        Err(Error::Tool {
+            message: format!(
+                "no llvm-profdata fits rustc's LLVM {}: {found}",
+                compiler.llvm
+            ),
+            hint: format!(
+                "run `cargo xtask setup`, or set {LLVM_PROFDATA_VARIABLE} to an LLVM {major} llvm-profdata"
+            ),
+        })
+    }
+
+    /// [`Self::find`], and where there is none, what setup does: say so, fetch it, look again.
+    ///
+    /// # Errors
+    /// [`Error::Tool`] and [`Error::Provision`].
+    pub fn find_or_fetch(compiler: &Compiler, say: &mut dyn FnMut(&str)) -> Result<Self> {
+        match Self::find(compiler) {
+            Err(Error::Tool { message, .. })
+                if std::env::var_os(LLVM_PROFDATA_VARIABLE).is_none() =>
+            {
+                say(&format!("{message}; fetching one"));
+                let toolchain = inferno_provision::Toolchain {
+                    sysroot: compiler.sysroot.clone(),
+                    host: compiler.host.clone(),
+                    llvm_major: compiler.llvm_major()?,
+                };
+                assets::fetch(|progress| {
+                    inferno_provision::install_llvm_profdata(&toolchain, progress)
+                })?;
+                Self::find(compiler)
+            }
+            other => other,
+        }
+    }
+
+    /// The user's own choice is taken or refused, never passed over in silence.
+    fn chosen(path: OsString, major: u32) -> Result<Self> {
+        let hint = format!(
+            "{LLVM_PROFDATA_VARIABLE} must name an llvm-profdata of LLVM {major}, or be unset"
+        );
+        let tool = Self::at(Path::new(&path)).map_err(|message| Error::Tool {
+            message,
+            hint: hint.clone(),
+        })?;
+        if tool.major() == Some(major) {
+            return Ok(tool);
+        }
+        Err(Error::Tool {
+            message: format!(
+                "`{}` is LLVM {}, but rustc writes profiles of LLVM {major}",
+                tool.path.display(),
+                tool.version
+            ),
+            hint,
+        })
+    }
+
+    fn at(path: &Path) -> Result<Self, String> {
+        let output = Command::new(path)
+            .arg("--version")
+            .output()
+            .map_err(|error| format!("cannot run `{}`: {error}", path.display()))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let version = text
+            .split("LLVM version ")
+            .nth(1)
+            .and_then(|rest| rest.split_whitespace().next());
+        match version {
+            Some(version) => Ok(Self {
+                path: path.to_owned(),
+                version: version.to_owned(),
+            }),
+            None => Err(format!(
+                "`{} --version` names no LLVM version",
+                path.display()
+            )),
+        }
+    }
+
+    fn major(&self) -> Option<u32> {
+        major(&self.version)
+    }
+}
+
+fn candidates(compiler: &Compiler, major: u32) -> Vec<PathBuf> {
+    let component = compiler
+        .sysroot
+        .join("lib/rustlib")
+        .join(&compiler.host)
+        .join("bin/llvm-profdata");
+    let on_path = [format!("llvm-profdata-{major}"), "llvm-profdata".to_owned()];
+    std::iter::once(component)
+        .filter(|path| path.is_file())
+        .chain(on_path.iter().filter_map(|name| which::which(name).ok()))
+        .chain(inferno_provision::llvm_profdata(major).ok().flatten())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VERBOSE: &str = "rustc 1.95.0 (59807616e 2026-03-21)\nbinary: rustc\ncommit-hash: 59807616e\n\
+                           host: x86_64-unknown-linux-gnu\nrelease: 1.95.0\nLLVM version: 22.1.2\n";
+
+    #[test]
+    fn reads_the_verbose_version() {
+        let compiler = Compiler::parse(VERBOSE, "/sysroot".into()).expect("a full answer");
+        assert_eq!(compiler.llvm, "22.1.2");
+        assert_eq!(compiler.llvm_major().expect("a number"), 22);
+        assert_eq!(compiler.host, "x86_64-unknown-linux-gnu");
+        assert_eq!(compiler.commit.as_deref(), Some("59807616e"));
+    }
+
+    #[test]
+    fn a_compiler_without_llvm_is_refused() {
+        let without = VERBOSE.replace("LLVM version: 22.1.2\n", "");
+        assert_eq!(Compiler::parse(&without, "/sysroot".into()), None);
+    }
+
+    #[test]
+    fn the_toolchain_file_beats_the_inherited_choice() {
+        let directory = tempfile::tempdir().expect("a directory");
+        assert_eq!(inherited_selection(directory.path()), None);
+        std::fs::write(directory.path().join("rust-toolchain.toml"), "").expect("a file");
+        let below = directory.path().join("crates/deep");
+        assert_eq!(inherited_selection(&below), Some("RUSTUP_TOOLCHAIN"));
+    }
+}

@@ -1,0 +1,280 @@
+//! Training: the declared workloads on the instrumented binary.
+//!
+//! Takes an [`Instrumented`] binary and a workload; gives a [`WorkloadProfile`] that is not empty.
+//! A run that ends otherwise than declared, or leaves no profile, is an error: a profile of half a
+//! run optimises for half a program.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use inferno_measure::process::{Command, ExitKind, Finished, Stdin};
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::{Artifact, Counters};
+use crate::digest;
+use crate::error::{Error, Result};
+use crate::profile::profdata::Weighted;
+use crate::spec::{Spec, Train};
+use crate::stage::Whole;
+use crate::toolchain::LlvmProfdata;
+
+/// Lines of a failed run's output that the error repeats.
+const TAIL_LINES: usize = 10;
+
+/// A binary that counts its own execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instrumented(Artifact);
+
+impl Instrumented {
+    /// Accepts a build only if it really has counters.
+    ///
+    /// # Errors
+    /// [`Error::Verification`] when it has none.
+    pub fn new(artifact: Artifact) -> Result<Self> {
+        if artifact.counters == Counters::Present {
+            return Ok(Self(artifact));
+        }
+        Err(Error::Verification {
+            check: "instrumented-counters",
+            message: format!("`{}` has no profile counters", artifact.path.display()),
+            hint: "a cargo configuration may replace the flags: compare `rustflags` in the build's log".into(),
+        })
+    }
+
+    /// The binary.
+    pub fn artifact(&self) -> &Artifact {
+        &self.0
+    }
+}
+
+/// The merged profile of one training run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadProfile {
+    /// The workload's name.
+    pub name: String,
+    /// The profile.
+    pub path: PathBuf,
+    /// SHA-256 of the profile.
+    pub sha256: String,
+    /// The declared weight.
+    pub weight: f64,
+    /// Sum of all its counts, above zero.
+    pub counts_total: u64,
+    /// Raw profiles that the run left.
+    pub raw_files: u32,
+    /// How long the run took.
+    pub wall_s: f64,
+}
+
+impl WorkloadProfile {
+    /// Merges what a run left in `raw`; `None` where nothing was counted.
+    ///
+    /// # Errors
+    /// [`Error::Verification`] when a raw profile is unusable: none is passed over.
+    pub(crate) fn gather(name: &str, raw: &Path, tool: &LlvmProfdata) -> Result<Option<Self>> {
+        let files = raw_files(raw)?;
+        if files.is_empty() {
+            return Ok(None);
+        }
+        let inputs: Vec<Weighted> = files
+            .iter()
+            .map(|path| Weighted {
+                path: path.clone(),
+                weight: 1,
+            })
+            .collect();
+        let path = raw.with_extension("profdata");
+        tool.merge(&inputs, &path)?;
+        let counts_total = tool.counts(&path)?.total();
+        let profile = Self {
+            name: name.to_owned(),
+            sha256: digest::file(&path)?,
+            path,
+            weight: 1.0,
+            counts_total,
+            raw_files: files.len() as u32,
+            wall_s: 0.0,
+        };
+        Ok((counts_total > 0).then_some(profile))
+    }
+}
+
+impl Whole for WorkloadProfile {
+    fn is_whole(&self) -> bool {
+        digest::file(&self.path).is_ok_and(|digest| digest == self.sha256)
+    }
+}
+
+/// Runs one workload.
+///
+/// `env` goes to the process below the workload's own; `raw` is emptied first.
+///
+/// # Errors
+/// [`Error::Training`] when the run does not end as declared, [`Error::Verification`] when its
+/// profile is missing or unusable.
+pub fn run(
+    spec: &Spec,
+    workload: &Train,
+    instrumented: &Instrumented,
+    env: &BTreeMap<String, String>,
+    tool: &LlvmProfdata,
+    raw: &Path,
+) -> Result<WorkloadProfile> {
+    instrumented.artifact().check()?;
+    recreate(raw)?;
+    let finished = command(spec, workload, instrumented, env, raw)?.run()?;
+    check_end(workload, &finished)?;
+    check_answers(workload, &finished)?;
+    let profile = WorkloadProfile::gather(&workload.name, raw, tool)?;
+    let wall_s = finished.wall_ns as f64 / 1e9;
+    profile
+        .map(|profile| WorkloadProfile {
+            weight: workload.weight,
+            wall_s,
+            ..profile
+        })
+        .ok_or_else(|| no_profile(&workload.name))
+}
+
+/// The raw profiles in `directory` and below, sorted.
+///
+/// # Errors
+/// [`Error::Io`] naming the directory.
+pub fn raw_files(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(Error::io("read", directory))? {
+        let path = entry.map_err(Error::io("read", directory))?.path();
+        if path.is_dir() {
+            files.extend(raw_files(&path)?);
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "profraw")
+        {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The value of `LLVM_PROFILE_FILE`: a file per binary (`%m`) and process (`%p`), since processes
+/// that share one lose counts.
+pub fn profile_file_pattern(directory: &Path) -> PathBuf {
+    directory.join("run_%m_%p.profraw")
+}
+
+/// Empties a directory, creating it if need be.
+///
+/// # Errors
+/// [`Error::Io`] naming the directory.
+pub fn recreate(directory: &Path) -> Result<()> {
+    if directory.exists() {
+        std::fs::remove_dir_all(directory).map_err(Error::io("empty", directory))?;
+    }
+    std::fs::create_dir_all(directory).map_err(Error::io("create", directory))
+}
+
+fn command(
+    spec: &Spec,
+    workload: &Train,
+    instrumented: &Instrumented,
+    env: &BTreeMap<String, String>,
+    raw: &Path,
+) -> Result<Command> {
+    let stdin = match &workload.stdin {
+        Some(file) => Stdin::File(spec.resolve(file)),
+        None if workload.requests.is_empty() => Stdin::Null,
+        None => Stdin::Bytes(request_lines(workload)?.into_bytes()),
+    };
+    let mut command = Command::new(&instrumented.artifact().path)
+        .args(&workload.args)
+        .directory(&spec.directory)
+        .stdin(stdin)
+        .timeout(workload.timeout);
+    for (name, value) in env.iter().chain(&workload.env) {
+        command = command.env(name, value);
+    }
+    Ok(command.env("LLVM_PROFILE_FILE", profile_file_pattern(raw)))
+}
+
+fn request_lines(workload: &Train) -> Result<String> {
+    let mut lines = String::new();
+    for (seq, request) in workload.requests.iter().enumerate() {
+        let mut request = request.clone();
+        request.insert("seq".into(), seq.into());
+        let line =
+            serde_json::to_string(&request).map_err(|error| Error::Internal(error.to_string()))?;
+        let _ = writeln!(lines, "{line}");
+    }
+    Ok(lines)
+}
+
+fn check_end(workload: &Train, finished: &Finished) -> Result<()> {
+    if finished.status == ExitKind::Code(workload.exit) {
+        return Ok(());
+    }
+    let (ended, hint) = match finished.status {
+        ExitKind::TimedOut => (
+            format!("did not end within {} s", workload.timeout.as_secs()),
+            "instrumented binaries are slower: give it less to do, or a larger `timeout`",
+        ),
+        ExitKind::Signal(signal) => (
+            format!("was killed by signal {signal}"),
+            "a killed process writes no profile: let it end by itself (a server: end it with its own stop request)",
+        ),
+        ExitKind::Code(code) => (
+            format!("ended with exit code {code}, expected {}", workload.exit),
+            "mend the workload, or declare the code with `exit`",
+        ),
+    };
+    Err(failed(workload, &ended, finished, hint))
+}
+
+/// A worker that answers with an error has trained its error path.
+fn check_answers(workload: &Train, finished: &Finished) -> Result<()> {
+    if workload.requests.is_empty() {
+        return Ok(());
+    }
+    let stdout = String::from_utf8_lossy(&finished.stdout);
+    let answers: Vec<serde_json::Value> = stdout
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let answered = |answer: &&serde_json::Value| answer.get("wall_ns").is_some();
+    if answers.iter().filter(answered).count() == workload.requests.len() {
+        return Ok(());
+    }
+    let hint = "each request must be answered without an error: see docs/spec.md, worker protocol";
+    Err(failed(
+        workload,
+        "left requests unanswered, or answered with an error",
+        finished,
+        hint,
+    ))
+}
+
+fn failed(workload: &Train, ended: &str, finished: &Finished, hint: &str) -> Error {
+    let mut said = String::from_utf8_lossy(&finished.stdout).into_owned();
+    said.push_str(&String::from_utf8_lossy(&finished.stderr));
+    let lines: Vec<&str> = said.lines().collect();
+    let tail = lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n  ");
+    let message = if tail.is_empty() {
+        ended.to_owned()
+    } else {
+        format!("{ended}; its last words:\n  {tail}")
+    };
+    Error::Training {
+        workload: workload.name.clone(),
+        message,
+        hint: hint.into(),
+    }
+}
+
+fn no_profile(workload: &str) -> Error {
+    Error::Verification {
+        check: "training-profile",
+        message: format!("training workload `{workload}` left no profile, or an empty one"),
+        hint: "the profile is written when main returns or exit() is called: `_exit`, abort and signals skip it".into(),
+    }
+}

@@ -1,0 +1,397 @@
+//! The proof that the two arms may be compared.
+//!
+//! Takes baseline, candidate and the holdout; gives a [`VerifiedPair`], which nothing else can
+//! make. A differing hash is necessary, not sufficient: see DESIGN, verification, for each check.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use inferno_measure::campaign::KnownCost;
+use inferno_measure::record::{Audit, Check, CheckOutcome, NullRebuild};
+use inferno_measure::samples::{Arm as SampledArm, Samples};
+use inferno_measure::scenario::Scenario;
+use inferno_measure::trial::{self, Trial};
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::Artifact;
+use crate::error::{Error, Result};
+use crate::optimize::Candidate;
+use crate::progress::Progress;
+use crate::spec::Output;
+use crate::stage::Whole;
+
+/// Below this overlap the training does not stand for the holdout (heuristic; DESIGN,
+/// verification).
+pub const OVERLAP_WARNING: f64 = 0.7;
+
+/// Baseline and candidate, proved to be comparable.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct VerifiedPair {
+    baseline: Artifact,
+    candidate: Candidate,
+    checks: Vec<Check>,
+    costs: BTreeMap<String, Cost>,
+}
+
+/// What a scenario's trial took, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Start-up of a warm worker.
+    pub startup_s: f64,
+    /// One request, or one cold process.
+    pub sample_s: f64,
+}
+
+impl VerifiedPair {
+    /// The binary without the profile.
+    pub fn baseline(&self) -> &Artifact {
+        &self.baseline
+    }
+
+    /// The binary with the profile.
+    pub fn candidate(&self) -> &Candidate {
+        &self.candidate
+    }
+
+    /// What was proved, in order.
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
+    /// What each scenario's trial took on the baseline.
+    pub fn costs(&self) -> &BTreeMap<String, Cost> {
+        &self.costs
+    }
+
+    /// The same for the sampler.
+    pub fn known_costs(&self) -> BTreeMap<String, KnownCost> {
+        let known = |cost: &Cost| KnownCost {
+            startup: Duration::from_secs_f64(cost.startup_s),
+            sample: Duration::from_secs_f64(cost.sample_s),
+        };
+        self.costs
+            .iter()
+            .map(|(name, cost)| (name.clone(), known(cost)))
+            .collect()
+    }
+}
+
+impl Whole for VerifiedPair {
+    fn is_whole(&self) -> bool {
+        self.baseline.check().is_ok() && self.candidate.artifact().check().is_ok()
+    }
+}
+
+/// Proves that `baseline` and `candidate` may be compared on `scenarios`.
+///
+/// # Errors
+/// [`Error::Verification`] for each proof that does not hold, and the scenarios' own failures.
+pub fn run(
+    baseline: &Artifact,
+    candidate: &Candidate,
+    scenarios: &[Scenario],
+    output: &Output,
+    progress: &mut Progress,
+) -> Result<VerifiedPair> {
+    baseline.check()?;
+    candidate.artifact().check()?;
+    let mut checks = vec![
+        binaries_differ(baseline, candidate.artifact())?,
+        coverage(candidate),
+    ];
+    checks.extend(candidate.checks());
+    let mut costs = BTreeMap::new();
+    for (index, scenario) in scenarios.iter().enumerate() {
+        progress.note(&format!(
+            "{} of {}, {}",
+            index + 1,
+            scenarios.len(),
+            scenario.name
+        ));
+        let cost = outputs_agree(baseline, candidate.artifact(), scenario, output)?;
+        costs.insert(scenario.name.clone(), cost);
+    }
+    checks.push(outputs_check(output, scenarios.len()));
+    Ok(VerifiedPair {
+        baseline: baseline.clone(),
+        candidate: candidate.clone(),
+        checks,
+        costs,
+    })
+}
+
+fn binaries_differ(baseline: &Artifact, candidate: &Artifact) -> Result<Check> {
+    let identical = |what: &str| {
+        Err(Error::Verification {
+            check: "binaries-differ",
+            message: format!("{what} of baseline and candidate are identical: the profile changed nothing"),
+            hint: "check that training executes this program's code: see docs/troubleshooting.md, identical binaries".into(),
+        })
+    };
+    if baseline.sha256 == candidate.sha256 {
+        return identical("the files");
+    }
+    if baseline.text_sha256 == candidate.text_sha256 {
+        return identical("the machine codes");
+    }
+    Ok(Check {
+        name: "binaries-differ".into(),
+        outcome: CheckOutcome::Passed,
+        detail: format!(
+            "files {} and {}, machine code {} and {}",
+            short(&baseline.sha256),
+            short(&candidate.sha256),
+            short(&baseline.text_sha256),
+            short(&candidate.text_sha256)
+        ),
+    })
+}
+
+fn coverage(candidate: &Candidate) -> Check {
+    let profile = candidate.profile();
+    Check {
+        name: "profile-coverage".into(),
+        outcome: CheckOutcome::Passed,
+        detail: format!(
+            "{} of {} functions ran in training; {} of {} blocks hold 99 % of the counts",
+            profile.functions_covered,
+            profile.functions_total,
+            profile.blocks_for_99_percent,
+            profile.blocks_total
+        ),
+    }
+}
+
+/// The first digits, for people.
+fn short(sha256: &str) -> &str {
+    &sha256[..sha256.len().min(12)]
+}
+
+/// Runs the scenario once on each arm; only outputs that differ cost a third run, which tells a
+/// wrong candidate from a program that never says the same thing twice.
+fn outputs_agree(
+    baseline: &Artifact,
+    candidate: &Artifact,
+    scenario: &Scenario,
+    output: &Output,
+) -> Result<Cost> {
+    let on = |binary: &Path, arm| trial::run(scenario, binary, arm, 1);
+    let first = on(&baseline.path, SampledArm::Baseline)?;
+    let other = on(&candidate.path, SampledArm::Candidate)?;
+    let cost = Cost {
+        startup_s: first.cost.startup.as_secs_f64(),
+        sample_s: first.cost.sample.as_secs_f64(),
+    };
+    if comparable(&first, output) == comparable(&other, output) {
+        return Ok(cost);
+    }
+    let again = on(&baseline.path, SampledArm::Baseline)?;
+    if comparable(&first, output) == comparable(&again, output) {
+        return Err(Error::Verification {
+            check: "outputs-agree",
+            message: format!("scenario `{}`: baseline and candidate put out different results", scenario.name),
+            hint: "the program may depend on undefined behaviour, on its own binary or on floating-point order; what must be equal is `output` in [verify]".into(),
+        });
+    }
+    Err(Error::Verification {
+        check: "outputs-deterministic",
+        message: format!("scenario `{}`: two runs of the baseline put out different results", scenario.name),
+        hint: "fix the seed, or say in [verify] what must be equal: `output = { regex = '…' }`, or `output = \"none\"`".into(),
+    })
+}
+
+/// What of a trial must be equal; `None` where nothing is compared.
+fn comparable(trial: &Trial, output: &Output) -> Option<Vec<String>> {
+    match output {
+        Output::Unchecked => None,
+        Output::Stdout | Output::Regex(_) if !trial.output_sha256.is_empty() => {
+            Some(trial.output_sha256.clone())
+        }
+        Output::Stdout => Some(vec![crate::digest::bytes(&trial.stdout)]),
+        Output::Regex(pattern) => Some(captures(pattern, &String::from_utf8_lossy(&trial.stdout))),
+    }
+}
+
+/// Every match's first group, or the whole match where the pattern has no group.
+fn captures(pattern: &str, text: &str) -> Vec<String> {
+    // The spec's check has compiled it.
+    let Ok(pattern) = Regex::new(pattern) else {
+        return Vec::new();
+    };
+    let found = pattern.captures_iter(text);
+    found
+        .filter_map(|groups| {
+            groups
+                .get(1)
+                .or(groups.get(0))
+                .map(|group| group.as_str().to_owned())
+        })
+        .collect()
+}
+
+fn outputs_check(output: &Output, scenarios: usize) -> Check {
+    let (outcome, detail) = match output {
+        Output::Unchecked => (
+            CheckOutcome::NotMeasured,
+            "the spec declares `output = \"none\"`".to_owned(),
+        ),
+        Output::Stdout => (
+            CheckOutcome::Passed,
+            format!("equal on the holdout of {scenarios} scenarios"),
+        ),
+        Output::Regex(pattern) => (
+            CheckOutcome::Passed,
+            format!("what `{pattern}` finds is equal on the holdout of {scenarios} scenarios"),
+        ),
+    };
+    Check {
+        name: "outputs-agree".into(),
+        outcome,
+        detail,
+    }
+}
+
+/// Fails when the workers' outputs differed in any sample: the trial compares one input, the
+/// sampling all of them.
+///
+/// # Errors
+/// [`Error::Verification`] naming the scenario and the input.
+pub fn sampled_outputs_agree<'a>(
+    samples: impl IntoIterator<Item = (&'a str, &'a Samples)>,
+    output: &Output,
+) -> Result<()> {
+    if *output == Output::Unchecked {
+        return Ok(());
+    }
+    for (scenario, samples) in samples {
+        let pairs = samples.restarts.iter().flat_map(|restart| &restart.pairs);
+        let differs = |pair: &&inferno_measure::samples::Pair| {
+            matches!(
+                pair.output,
+                Some(inferno_measure::samples::Output::Differ(_))
+            )
+        };
+        if let Some(pair) = pairs.into_iter().find(differs) {
+            return Err(Error::Verification {
+                check: "outputs-agree",
+                message: format!(
+                    "scenario `{scenario}`: the arms put out different results for input {}",
+                    pair.seq
+                ),
+                hint: "see docs/troubleshooting.md, outputs differ".into(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What the overlap of the training profile with one gathered on the holdout says.
+pub fn overlap_check(overlap: Option<f64>, gathered_on: &str) -> Check {
+    let (outcome, detail) = match overlap {
+        None => (
+            CheckOutcome::NotMeasured,
+            format!("no profile of the holdout ({gathered_on})"),
+        ),
+        Some(overlap) if overlap < OVERLAP_WARNING => (
+            CheckOutcome::Warned,
+            format!(
+                "training and holdout share {:.0} % of their counts ({gathered_on}): below {:.0} % training does not stand for the holdout",
+                overlap * 100.0,
+                OVERLAP_WARNING * 100.0
+            ),
+        ),
+        Some(overlap) => (
+            CheckOutcome::Passed,
+            format!(
+                "training and holdout share {:.0} % of their counts ({gathered_on})",
+                overlap * 100.0
+            ),
+        ),
+    };
+    Check {
+        name: "holdout-overlap".into(),
+        outcome,
+        detail,
+    }
+}
+
+/// What a second plain build says about the first.
+pub fn audit(baseline: &Artifact, rebuilt: &Artifact) -> Audit {
+    let (null_rebuild, detail) = if baseline.sha256 == rebuilt.sha256 {
+        (
+            NullRebuild::Identical,
+            "two plain builds are identical: a difference comes from the profile",
+        )
+    } else if baseline.text_sha256 == rebuilt.text_sha256 {
+        (
+            NullRebuild::CodeIdentical,
+            "two plain builds differ, their machine code does not: only a difference in the code proves something",
+        )
+    } else {
+        (
+            NullRebuild::Differs,
+            "two plain builds have different machine code: that baseline and candidate differ proves nothing",
+        )
+    };
+    Audit {
+        null_rebuild,
+        detail: detail.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::Counters;
+
+    fn artifact(sha256: &str, text_sha256: &str) -> Artifact {
+        Artifact {
+            path: "/binary".into(),
+            sha256: sha256.into(),
+            text_sha256: text_sha256.into(),
+            text_size_bytes: 1,
+            size_bytes: 2,
+            counters: Counters::Absent,
+            rustflags: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn identical_files_and_identical_code_are_refused() {
+        assert!(binaries_differ(&artifact("a", "t"), &artifact("b", "u")).is_ok());
+        let files =
+            binaries_differ(&artifact("a", "t"), &artifact("a", "t")).expect_err("the same file");
+        assert!(files.to_string().contains("the files"));
+        let code =
+            binaries_differ(&artifact("a", "t"), &artifact("b", "t")).expect_err("the same code");
+        assert!(code.to_string().contains("the machine codes"));
+        assert_eq!(code.exit_code(), crate::exit::VERIFICATION_FAILED);
+    }
+
+    #[test]
+    fn a_null_rebuild_is_told_by_file_and_code() {
+        let baseline = artifact("a", "t");
+        for (rebuilt, expected) in [
+            (artifact("a", "t"), NullRebuild::Identical),
+            (artifact("b", "t"), NullRebuild::CodeIdentical),
+            (artifact("b", "u"), NullRebuild::Differs),
+        ] {
+            assert_eq!(audit(&baseline, &rebuilt).null_rebuild, expected);
+        }
+    }
+
+    #[test]
+    fn captures_take_the_group_or_the_match() {
+        assert_eq!(captures("sum=(\\d+)", "sum=1 sum=22"), ["1", "22"]);
+        assert_eq!(captures("\\d+", "sum=1 sum=22"), ["1", "22"]);
+    }
+
+    #[test]
+    fn overlap_warns_below_its_limit() {
+        assert_eq!(overlap_check(Some(0.69), "").outcome, CheckOutcome::Warned);
+        assert_eq!(overlap_check(Some(0.7), "").outcome, CheckOutcome::Passed);
+        assert_eq!(overlap_check(None, "").outcome, CheckOutcome::NotMeasured);
+    }
+}

@@ -1,0 +1,191 @@
+//! `cargo xtask pgo`: the main job, and its single steps for people who train elsewhere.
+
+mod judge;
+mod steps;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use inferno_measure::record::Record;
+use inferno_pgo::pipeline::{self, NullRebuild, Options};
+use inferno_pgo::plan::Plan;
+use inferno_pgo::spec::{Spec, duration};
+use inferno_pgo::stage::Reuse;
+
+use crate::error::Result;
+use crate::project;
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    step: Option<Step>,
+    #[command(flatten)]
+    run: RunArguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum Step {
+    /// Build the instrumented binary and say how to train it
+    Instrument(Place),
+    /// Run the declared training workloads on the instrumented binary
+    Train(Place),
+    /// Merge raw profiles: those of the declared training, or files and directories
+    Merge {
+        #[command(flatten)]
+        place: Place,
+        /// Raw profiles, or directories of them; default: the declared training's
+        sources: Vec<PathBuf>,
+    },
+    /// Build the candidate with the merged profile
+    Optimize {
+        #[command(flatten)]
+        place: Place,
+        /// A profile that was merged elsewhere
+        #[arg(long, value_name = "FILE")]
+        profile: Option<PathBuf>,
+    },
+    /// Prove that baseline and candidate may be compared
+    Verify(Place),
+    /// Judge a saved record again, from its raw samples
+    Judge {
+        /// The record
+        record: PathBuf,
+        /// Print the record as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measure the baseline against a copy of itself: what this machine can resolve
+    Noise(RunArguments),
+    /// Say which stages are done
+    Status(Place),
+    /// Remove the output directory
+    Clean(Place),
+}
+
+/// Which spec, and where its results go.
+#[derive(Debug, Args)]
+struct Place {
+    /// The spec [default: profiles/concurrent_inference.toml]
+    #[arg(long, value_name = "FILE")]
+    spec: Option<PathBuf>,
+    /// The output directory [default: target/pgo/NAME]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+impl Place {
+    fn spec_file(&self) -> PathBuf {
+        self.spec.clone().unwrap_or_else(project::default_spec)
+    }
+
+    fn load(&self) -> Result<(Spec, PathBuf)> {
+        let spec = Spec::load(&self.spec_file())?;
+        let out = self.out.clone().unwrap_or_else(|| project::default_out(spec.name()));
+        Ok((spec, out))
+    }
+}
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+struct RunArguments {
+    #[command(flatten)]
+    place: Place,
+    /// Time for all sampling, as in `5m`
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration::parse)]
+    budget: Duration,
+    /// Start over: keep nothing of earlier runs
+    #[arg(long)]
+    fresh: bool,
+    /// Sample again, with the binaries of earlier runs
+    #[arg(long)]
+    remeasure: bool,
+    /// Build the baseline twice, to learn what a differing binary proves
+    #[arg(long)]
+    audit: bool,
+    /// Verify and sample this scenario alone (repeatable)
+    #[arg(long, value_name = "SCENARIO")]
+    only: Vec<String>,
+    /// Requests that a warm worker answers before another has its turn
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    turn_requests: Option<u32>,
+    /// Exit with 10 when a scenario is slower, with 11 when one is inconclusive
+    #[arg(long)]
+    gate: bool,
+    /// Print the plan and stop
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the record as JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+impl RunArguments {
+    fn options(&self) -> Result<Options> {
+        let reuse = |again| if again { Reuse::Nothing } else { Reuse::Unchanged };
+        let (_, out) = self.place.load()?;
+        Ok(Options {
+            spec: self.place.spec_file(),
+            out,
+            budget: self.budget,
+            reuse: reuse(self.fresh),
+            samples: reuse(self.remeasure),
+            null_rebuild: if self.audit { NullRebuild::Built } else { NullRebuild::Left },
+            turn_requests: self.turn_requests,
+            only: self.only.clone(),
+        })
+    }
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<u8> {
+    match arguments.step {
+        None => whole(&arguments.run),
+        Some(Step::Instrument(place)) => steps::instrument(&place),
+        Some(Step::Train(place)) => steps::train(&place),
+        Some(Step::Merge { place, sources }) => steps::merge(&place, &sources),
+        Some(Step::Optimize { place, profile }) => steps::optimize(&place, profile.as_deref()),
+        Some(Step::Verify(place)) => steps::verify(&place),
+        Some(Step::Judge { record, json }) => judge::run(&record, json),
+        Some(Step::Noise(arguments)) => noise(&arguments),
+        Some(Step::Status(place)) => steps::status(&place),
+        Some(Step::Clean(place)) => steps::clean(&place),
+    }
+}
+
+fn whole(arguments: &RunArguments) -> Result<u8> {
+    let options = arguments.options()?;
+    let plan = Plan::of(&options)?;
+    eprint!("{plan}");
+    if arguments.dry_run {
+        return Ok(inferno_pgo::exit::ANSWERED);
+    }
+    let record = pipeline::run(&options)?;
+    let report = options.out.join("report.md");
+    inferno_pgo::stage::write_atomically(&report, inferno_report::markdown(&record).as_bytes())?;
+    judge::print(&record, arguments.json)?;
+    eprintln!("record: {}", options.out.join("record.json").display());
+    eprintln!("report: {}", report.display());
+    Ok(if arguments.gate { gate(&record) } else { inferno_pgo::exit::ANSWERED })
+}
+
+fn noise(arguments: &RunArguments) -> Result<u8> {
+    let options = arguments.options()?;
+    let record = pipeline::run_noise(&options)?;
+    judge::print(&record, arguments.json)?;
+    eprintln!("record: {}", options.out.join("noise.json").display());
+    Ok(if arguments.gate { gate(&record) } else { inferno_pgo::exit::ANSWERED })
+}
+
+/// A loss weighs more than not knowing.
+fn gate(record: &Record) -> u8 {
+    use inferno_measure::record::Verdict;
+    let any = |verdict| record.scenarios.iter().any(|scenario| scenario.verdict == verdict);
+    if any(Verdict::Slower) {
+        inferno_pgo::exit::SLOWER
+    } else if any(Verdict::Inconclusive) {
+        inferno_pgo::exit::INCONCLUSIVE
+    } else {
+        inferno_pgo::exit::ANSWERED
+    }
+}

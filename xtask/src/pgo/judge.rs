@@ -1,0 +1,29 @@
+//! `cargo xtask pgo judge RECORD`, and how every command prints a record.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+
+use inferno_measure::record::Record;
+use inferno_measure::verdict;
+use inferno_report::Style;
+
+use crate::error::{Error, Result};
+
+pub(super) fn run(path: &Path, json: bool) -> Result<u8> {
+    let record = verdict::judge_again(&Record::read(path)?);
+    print(&record, json)?;
+    Ok(inferno_pgo::exit::ANSWERED)
+}
+
+pub(super) fn print(record: &Record, json: bool) -> Result<()> {
+    let text = if json {
+        serde_json::to_string_pretty(record).map_err(|error| Error::Check(error.to_string()))? + "\n"
+    } else {
+        let terminal = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let style = if terminal { Style::Colour } else { Style::Plain };
+        inferno_report::terminal(record, inferno_report::terminal_width(), style)
+    };
+    // A reader that has read enough, such as `head`, is no failure.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(())
+}

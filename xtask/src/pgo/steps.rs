@@ -1,0 +1,91 @@
+//! The single steps: each says what it made and what comes next.
+
+use std::path::{Path, PathBuf};
+
+use inferno_pgo::exit::ANSWERED;
+use inferno_pgo::output;
+use inferno_pgo::session::Session;
+use inferno_pgo::stage::Reuse;
+use inferno_pgo::status::Status;
+
+use super::Place;
+use crate::error::Result;
+
+fn open(place: &Place) -> Result<Session> {
+    let (spec, out) = place.load()?;
+    Ok(Session::open(spec, &out, Reuse::Unchanged)?)
+}
+
+pub(super) fn instrument(place: &Place) -> Result<u8> {
+    let mut session = open(place)?;
+    let instrumented = session.instrument()?;
+    println!("{}", instrumented.artifact().path.display());
+    session.say("train it with LLVM_PROFILE_FILE='DIR/run_%m_%p.profraw' set, let it end by itself,");
+    session.say("then: cargo xtask pgo merge DIR; or run the declared training: cargo xtask pgo train");
+    Ok(ANSWERED)
+}
+
+pub(super) fn train(place: &Place) -> Result<u8> {
+    let mut session = open(place)?;
+    let instrumented = session.instrument()?;
+    for profile in session.train(&instrumented)? {
+        println!("{}\t{}", profile.name, profile.path.display());
+    }
+    session.say("next: cargo xtask pgo merge");
+    Ok(ANSWERED)
+}
+
+pub(super) fn merge(place: &Place, sources: &[PathBuf]) -> Result<u8> {
+    let mut session = open(place)?;
+    let merged = if sources.is_empty() {
+        let instrumented = session.instrument()?;
+        let profiles = session.train(&instrumented)?;
+        session.merge(profiles)?
+    } else {
+        session.merge_files(sources)?
+    };
+    println!("{}", merged.path.display());
+    session.say(&format!(
+        "{} of {} functions ran; next: cargo xtask pgo optimize",
+        merged.functions_covered, merged.functions_total
+    ));
+    Ok(ANSWERED)
+}
+
+pub(super) fn optimize(place: &Place, profile: Option<&Path>) -> Result<u8> {
+    let mut session = open(place)?;
+    let merged = match profile {
+        Some(profile) => session.adopt(profile)?,
+        None => session.merged()?,
+    };
+    let instrumented = session.instrument()?;
+    let (candidate, _) = session.optimize(&merged, &instrumented)?;
+    println!("{}", candidate.artifact().path.display());
+    session.say("next: cargo xtask pgo verify");
+    Ok(ANSWERED)
+}
+
+pub(super) fn verify(place: &Place) -> Result<u8> {
+    let mut session = open(place)?;
+    let candidate = session.candidate()?;
+    let baseline = session.baseline()?;
+    let pair = session.verify(&baseline, &candidate)?;
+    for check in pair.checks() {
+        println!("{}: {}", check.name, check.detail);
+    }
+    println!("baseline\t{}", pair.baseline().path.display());
+    println!("candidate\t{}", pair.candidate().artifact().path.display());
+    Ok(ANSWERED)
+}
+
+pub(super) fn status(place: &Place) -> Result<u8> {
+    let (spec, out) = place.load()?;
+    print!("{}", Status::of(&spec, &out));
+    Ok(ANSWERED)
+}
+
+pub(super) fn clean(place: &Place) -> Result<u8> {
+    let (_, out) = place.load()?;
+    output::clean(&out, &mut |line| eprintln!("{line}"))?;
+    Ok(ANSWERED)
+}
