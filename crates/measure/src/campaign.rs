@@ -4,14 +4,26 @@
 //! continues an interrupted run. Does not judge, and does not print: progress goes
 //! to an [`Observer`].
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Duration;
+mod log;
+mod pilot;
+mod schedule;
 
-use crate::error::Result;
-use crate::record::Declared;
-use crate::samples::{Arm, Samples};
-use crate::scenario::{Arms, Judging, Scenario};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest as _, Sha256};
+
+use self::log::{Entry, Log};
+use crate::cold::compile;
+use crate::error::{Error, Result};
+use crate::plan::{self, Plan};
+use crate::record::{Declared, SCHEMA_VERSION};
+use crate::samples::{NotRun, Restart, Samples};
+use crate::scenario::{Arms, Judging, Kind, Scenario};
+use crate::storage::write_atomically;
+use crate::warm::share_workers;
 
 /// What is to be measured, and where it is kept meanwhile.
 #[derive(Debug)]
@@ -33,7 +45,7 @@ pub struct Campaign<'a> {
     pub known_costs: BTreeMap<String, KnownCost>,
 }
 
-/// What one run of a scenario's input took before.
+/// What one run of a scenario took before.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct KnownCost {
     /// Warm: start-up of a worker. Cold: zero.
@@ -53,9 +65,9 @@ pub struct Measured {
 
 /// Learns how far the campaign is. All methods do nothing by default.
 pub trait Observer {
-    /// The plan is fixed: lines for people, one per scenario.
-    fn planned(&mut self, _lines: &[String]) {}
-    /// A sample set of `scenario` is about to be taken; `done` of `total` restarts are there.
+    /// The plan is fixed.
+    fn planned(&mut self, _plan: &Plan) {}
+    /// A restart is about to be taken.
     fn progress(&mut self, _progress: &Progress<'_>) {}
 }
 
@@ -64,7 +76,7 @@ pub trait Observer {
 pub struct Progress<'a> {
     /// Scenario that is being measured.
     pub scenario: &'a str,
-    /// `pilot` or `measured`.
+    /// Part of the campaign.
     pub stage: Stage,
     /// Work units (restarts) done over the whole campaign.
     pub done: u64,
@@ -92,12 +104,208 @@ impl Observer for Silent {}
 /// Measures all scenarios.
 ///
 /// # Errors
-/// When a process or worker does not do what its scenario declares, a file cannot be
-/// written, or a signal asks the program to end. What was measured is kept.
-pub fn measure(_campaign: &Campaign<'_>, _observer: &mut dyn Observer) -> Result<Vec<Measured>> {
-    todo!()
+/// When the campaign cannot be measured as it is declared, a process or worker does not do
+/// what its scenario declares, a file cannot be written, or a signal asks the program to
+/// end. What was measured is kept, and a further call continues it.
+pub fn measure(campaign: &Campaign<'_>, observer: &mut dyn Observer) -> Result<Vec<Measured>> {
+    validate(campaign)?;
+    std::fs::create_dir_all(&campaign.directory)
+        .map_err(|source| Error::io("create the directory", &campaign.directory, source))?;
+    let key = key_of(campaign)?;
+    let log_path = campaign.directory.join("samples.jsonl");
+    let plan_path = campaign.directory.join("plan.json");
+    let resumed = match read_plan(&plan_path, &key)? {
+        Some(plan) => Log::resume(&log_path, &key)?.map(|(log, entries)| (log, entries, plan)),
+        None => None,
+    };
+    let (mut log, mut entries, plan) = match resumed {
+        Some(resumed) => resumed,
+        None => {
+            let mut log = Log::create(&log_path, &key)?;
+            let (plan, entries) = explore(campaign, &key, &mut log, observer)?;
+            let text =
+                serde_json::to_vec_pretty(&plan).map_err(|source| Error::Encode { source })?;
+            write_atomically(&plan_path, &text)?;
+            (log, entries, plan)
+        }
+    };
+    observer.planned(&plan);
+    schedule::carry_out(campaign, &plan, &mut log, &mut entries, observer)?;
+    Ok(collect(campaign, &plan, entries))
 }
 
-/// Suppresses the unused warning until arms are used.
-#[doc(hidden)]
-pub type _Arm = Arm;
+/// Runs the pilots and fixes the plan.
+fn explore(
+    campaign: &Campaign<'_>,
+    key: &str,
+    log: &mut Log,
+    observer: &mut dyn Observer,
+) -> Result<(Plan, Vec<Entry>)> {
+    let started = Instant::now();
+    let units = units(campaign.scenarios);
+    let (mut demands, mut entries) = (Vec::new(), Vec::new());
+    for (number, unit) in units.iter().enumerate() {
+        observer.progress(&Progress {
+            scenario: &unit[0].name,
+            stage: Stage::Pilot,
+            done: number as u64,
+            total: units.len() as u64,
+            remaining: None,
+        });
+        let found = match unit[0].kind {
+            Kind::Cold { cache } => pilot::cold(campaign, unit[0], cache)?,
+            Kind::Warm { .. } => pilot::warm(campaign, number, unit)?,
+        };
+        for entry in &found.entries {
+            log.append(entry)?;
+        }
+        demands.extend(found.demands);
+        entries.extend(found.entries);
+    }
+    Ok((
+        plan::plan(
+            key,
+            &demands,
+            campaign.judging,
+            started.elapsed().as_secs_f64(),
+        ),
+        entries,
+    ))
+}
+
+/// Scenarios that are restarted together.
+fn units(scenarios: &[Scenario]) -> Vec<Vec<&Scenario>> {
+    let mut units: Vec<Vec<&Scenario>> = Vec::new();
+    for scenario in scenarios {
+        match units
+            .iter_mut()
+            .find(|unit| share_workers(unit[0], scenario))
+        {
+            Some(unit) => unit.push(scenario),
+            None => units.push(vec![scenario]),
+        }
+    }
+    units
+}
+
+/// Time for a session's workers to become ready, and to end.
+fn session_timeout(scenarios: &[&Scenario]) -> Duration {
+    scenarios
+        .iter()
+        .map(|scenario| scenario.timeout)
+        .max()
+        .unwrap_or_default()
+}
+
+/// Sorts the entries by scenario.
+fn collect(campaign: &Campaign<'_>, plan: &Plan, entries: Vec<Entry>) -> Vec<Measured> {
+    let mut by_scenario: BTreeMap<String, Vec<Restart>> = BTreeMap::new();
+    for entry in entries {
+        by_scenario
+            .entry(entry.scenario)
+            .or_default()
+            .push(entry.restart);
+    }
+    let measured = |scenario: &Scenario| {
+        let waiting = plan
+            .waiting
+            .iter()
+            .find(|waiting| waiting.scenario == scenario.name);
+        let not_run = waiting.map(|waiting| NotRun::NeedsBudget {
+            minimum_s: waiting.minimum_s,
+            budget_s: waiting.budget_s,
+        });
+        let restarts = by_scenario.remove(&scenario.name).unwrap_or_default();
+        Measured {
+            scenario: scenario.declared(),
+            samples: Samples { not_run, restarts },
+        }
+    };
+    campaign.scenarios.iter().map(measured).collect()
+}
+
+/// Hash of everything that the samples depend on.
+fn key_of(campaign: &Campaign<'_>) -> Result<String> {
+    let declared = (
+        &campaign.key,
+        campaign.scenarios,
+        campaign.judging,
+        SCHEMA_VERSION,
+    );
+    let text = serde_json::to_vec(&declared).map_err(|source| Error::Encode { source })?;
+    let mut key = String::with_capacity(64);
+    for byte in Sha256::digest(&text) {
+        let _infallible = write!(key, "{byte:02x}");
+    }
+    Ok(key)
+}
+
+/// The plan of an earlier run, if it belongs to `key`.
+fn read_plan(path: &Path, key: &str) -> Result<Option<Plan>> {
+    match std::fs::read(path) {
+        // A plan of another version of this program is no plan for this one.
+        Ok(text) => Ok(serde_json::from_slice(&text)
+            .ok()
+            .filter(|plan: &Plan| plan.key == key)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("read", path, error)),
+    }
+}
+
+fn validate(campaign: &Campaign<'_>) -> Result<()> {
+    let judging = campaign.judging;
+    let invalid = |subject: &str, problem: String| {
+        Err(Error::Invalid {
+            subject: subject.to_owned(),
+            problem,
+        })
+    };
+    if judging.restarts < Judging::LEAST_RESTARTS {
+        let least = Judging::LEAST_RESTARTS;
+        return invalid(
+            "restarts",
+            format!("is {}, must be at least {least}", judging.restarts),
+        );
+    }
+    if judging.min_pairs == 0 || judging.turn_requests == 0 {
+        return invalid(
+            "min_pairs and turn_requests",
+            "must be at least 1".to_owned(),
+        );
+    }
+    if !(judging.threshold > 0.0 && judging.threshold < 1.0) {
+        let threshold = judging.threshold;
+        return invalid(
+            "threshold",
+            format!("is {threshold}, must lie between 0 and 1"),
+        );
+    }
+    let lengths: BTreeSet<usize> = campaign
+        .arms
+        .present()
+        .into_iter()
+        .map(|arm| campaign.arms.path(arm).as_os_str().len())
+        .collect();
+    if lengths.len() > 1 {
+        let problem = "their paths must have equal length, because it moves the stack".to_owned();
+        return invalid("the arms", problem);
+    }
+    let mut names = BTreeSet::new();
+    for scenario in campaign.scenarios {
+        let subject = format!("scenario {:?}", scenario.name);
+        if !names.insert(&scenario.name) {
+            return invalid(&subject, "is declared twice".to_owned());
+        }
+        match &scenario.kind {
+            Kind::Cold { .. } => drop(compile(scenario)?),
+            Kind::Warm { request, .. } if request.contains_key("seq") => {
+                return invalid(
+                    &subject,
+                    "`request` must not hold `seq`, which is added".to_owned(),
+                );
+            }
+            Kind::Warm { .. } => {}
+        }
+    }
+    Ok(())
+}

@@ -7,7 +7,7 @@
 mod block;
 mod pinning;
 
-pub(crate) use block::BlockProbe;
+pub(crate) use block::{BlockProbe, involuntary_switches};
 pub(crate) use pinning::{core_for_pinning, pin_this_thread};
 
 use crate::record::Host;

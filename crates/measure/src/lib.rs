@@ -11,14 +11,19 @@
 //! such that none outlives the program.
 
 pub mod campaign;
+mod cold;
 pub mod error;
 pub mod host;
+mod order;
+pub mod plan;
 pub mod process;
 pub mod record;
 pub mod samples;
 pub mod scenario;
+mod stats;
 mod storage;
 pub mod trial;
 pub mod verdict;
+mod warm;
 
 pub use error::{Error, Result};

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::record::{Declared, MetricDefinition, Regime, Verdict};
+use crate::samples::Arm;
 
 /// One situation in which the arms are compared.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -201,6 +202,26 @@ pub struct Arms {
 }
 
 impl Arms {
+    /// The arms that there are.
+    pub(crate) fn present(&self) -> Vec<Arm> {
+        let mut arms = vec![Arm::Baseline];
+        arms.extend(self.control.is_some().then_some(Arm::Control));
+        arms.push(Arm::Candidate);
+        arms
+    }
+
+    /// The binary of `arm`, which must be present.
+    pub(crate) fn path(&self, arm: Arm) -> &Path {
+        match arm {
+            Arm::Baseline => &self.baseline,
+            Arm::Control => self
+                .control
+                .as_deref()
+                .expect("only present arms are asked for"),
+            Arm::Candidate => &self.candidate,
+        }
+    }
+
     /// Copies the binaries into `directory` as `arm-a`, `arm-b`, `arm-c`:
     /// baseline, its byte copy and the candidate. Paths have equal length,
     /// because the length of `argv[0]` moves the stack.

@@ -1,12 +1,15 @@
 //! One run of a scenario on one binary, for proofs rather than for figures: what
-//! it puts out and what it costs.
+//! it puts out and what it costs. Compares nothing.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::campaign::KnownCost;
+use crate::cold;
 use crate::error::Result;
 use crate::samples::Arm;
-use crate::scenario::Scenario;
+use crate::scenario::{Kind, Scenario};
+use crate::warm::{Launch, Worker, pin_of};
 
 /// What a scenario put out on one binary.
 #[derive(Debug, Clone)]
@@ -27,6 +30,45 @@ pub struct Trial {
 /// # Errors
 /// When the process or worker does not do what the scenario declares, or a signal
 /// asks the program to end.
-pub fn run(_scenario: &Scenario, _binary: &Path, _arm: Arm, _requests: u32) -> Result<Trial> {
-    todo!()
+pub fn run(scenario: &Scenario, binary: &Path, arm: Arm, requests: u32) -> Result<Trial> {
+    match &scenario.kind {
+        Kind::Cold { .. } => {
+            let finished = cold::run(scenario, binary, arm)?;
+            Ok(Trial {
+                stdout: finished.stdout,
+                stderr: finished.stderr,
+                output_sha256: Vec::new(),
+                cost: KnownCost {
+                    startup: Duration::ZERO,
+                    sample: Duration::from_nanos(finished.wall_ns),
+                },
+            })
+        }
+        Kind::Warm { .. } => run_warm(scenario, binary, arm, requests),
+    }
+}
+
+fn run_warm(scenario: &Scenario, binary: &Path, arm: Arm, requests: u32) -> Result<Trial> {
+    let pin = pin_of(scenario);
+    let started = Instant::now();
+    let mut worker = Worker::start(&Launch {
+        scenario,
+        binary,
+        arm,
+        pin,
+        timeout: scenario.timeout,
+    })?;
+    let startup = started.elapsed();
+    let asked = Instant::now();
+    let output_sha256 = (0..u64::from(requests))
+        .map(|seq| Ok(worker.request(scenario, seq)?.output_sha256))
+        .collect::<Result<Vec<_>>>()?;
+    let sample = asked.elapsed() / requests.max(1);
+    worker.close(&scenario.name)?;
+    Ok(Trial {
+        stdout: Vec::new(),
+        stderr: Vec::new(),
+        output_sha256,
+        cost: KnownCost { startup, sample },
+    })
 }

@@ -1,21 +1,224 @@
-//! From samples to verdicts: a pure function.
+//! From samples to verdicts: pure functions.
+//!
+//! Within a restart the judged pairs' ln(candidate ÷ baseline) give one Hodges–Lehmann
+//! value; across restarts a t interval. Restarts are the unit, because memory layout is
+//! drawn once per process: an interval over all pooled pairs is several times too narrow.
+//! Nothing here reads a file, a clock or a random number.
+
+mod decide;
+mod expectation;
+mod figures;
+mod trend;
+
+pub use trend::judge_trends;
 
 use crate::campaign::Measured;
-use crate::record::{Record, ScenarioResult, TrendResult};
-use crate::scenario::{Judging, Trend};
+use crate::record::{Estimate, Record, ScenarioResult, Validity};
+use crate::samples::{Arm, Pair, Phase, Restart};
+use crate::scenario::Judging;
+use crate::stats::{self, Interval};
 
-/// Judges all scenarios of a run together: the intervals are simultaneous over them.
-pub fn judge(_measured: &[Measured], _judging: &Judging) -> Vec<ScenarioResult> {
-    todo!()
+use decide::{Evidence, decide};
+
+/// Error probability of the intervals for display, and of all verdicts of a run together.
+pub(crate) const ALPHA: f64 = 0.05;
+/// Error probability with which the A/A control makes a scenario inconclusive, over all
+/// scenarios of a run together: it must be sure, or it would spoil one run in twenty.
+const ALPHA_AA: f64 = 0.01;
+
+/// Judges all scenarios of a run together: the intervals that decide are simultaneous over
+/// the `m` scenarios that were measured (error probability 0.05 ÷ m each, Bonferroni).
+pub fn judge(measured: &[Measured], judging: &Judging) -> Vec<ScenarioResult> {
+    let scenarios = measured
+        .iter()
+        .filter(|one| !restarts_of(one).is_empty())
+        .count()
+        .max(1);
+    measured
+        .iter()
+        .map(|one| judge_one(one, judging, scenarios))
+        .collect()
 }
 
-/// Judges the declared tendencies on judged scenarios.
-pub fn judge_trends(_trends: &[Trend], _scenarios: &[ScenarioResult]) -> Vec<TrendResult> {
-    todo!()
-}
-
-/// Judges a saved record again, with the thresholds that it holds.
+/// Judges a saved record again, with the thresholds that it holds: scenarios, expectations
+/// and trends are made anew from its samples, everything else stays.
 #[must_use]
-pub fn judge_again(_record: &Record) -> Record {
-    todo!()
+pub fn judge_again(record: &Record) -> Record {
+    let measured: Vec<Measured> = record
+        .scenarios
+        .iter()
+        .map(|result| Measured {
+            scenario: result.scenario.clone(),
+            samples: result.samples.clone(),
+        })
+        .collect();
+    let scenarios = judge(&measured, &record.judging);
+    let declared: Vec<_> = record
+        .trends
+        .iter()
+        .map(|result| result.trend.clone())
+        .collect();
+    let trends = judge_trends(&declared, &scenarios, &record.judging);
+    Record {
+        scenarios,
+        trends,
+        ..record.clone()
+    }
 }
+
+fn judge_one(measured: &Measured, judging: &Judging, scenarios: usize) -> ScenarioResult {
+    let restarts = restarts_of(measured);
+    let effects = log_ratios(&restarts, Arm::Candidate, wall_ns);
+    let controls = log_ratios(&restarts, Arm::Control, wall_ns);
+    let alpha = ALPHA / scenarios as f64;
+    let evidence = Evidence {
+        effect: stats::t_interval(&effects, alpha),
+        control: stats::t_interval(&controls, ALPHA_AA / scenarios as f64),
+        restarts: effects.len(),
+        not_run: measured.samples.not_run.as_ref(),
+    };
+    let decision = decide(&evidence, judging);
+    let display = stats::t_interval(&effects, ALPHA);
+    let aa = stats::t_interval(&controls, ALPHA).map(estimate);
+    let simultaneous = evidence.effect.map(estimate);
+    let shown = display.map(estimate);
+    let expectation = measured
+        .scenario
+        .expected
+        .map(|expected| expectation::judge(&expected, &decision, simultaneous.as_ref()));
+    ScenarioResult {
+        scenario: measured.scenario.clone(),
+        verdict: decision.verdict,
+        reason: decision.reason,
+        remedy: decision.remedy,
+        effect: shown.map(|shown| shown.effect),
+        ci_low: shown.map(|shown| shown.ci_low),
+        ci_high: shown.map(|shown| shown.ci_high),
+        simultaneous_low: simultaneous.map(|estimate| estimate.ci_low),
+        simultaneous_high: simultaneous.map(|estimate| estimate.ci_high),
+        pairs: count(restarts.iter().map(|restart| judged(restart).count()).sum()),
+        restarts: count(restarts.len()),
+        mde: stats::minimum_detectable_effect(&effects, alpha).map(f64::exp_m1),
+        noise_floor: aa.map(|aa| (aa.ci_high - 1.0).abs().max((1.0 - aa.ci_low).abs())),
+        aa,
+        restart_sd: stats::standard_deviation(&effects),
+        pair_sd: pair_sd(&restarts),
+        costs: figures::costs(&restarts),
+        metrics: figures::metrics(&measured.scenario, &restarts),
+        expectation,
+        validity: validity(&restarts),
+        idle_cpu_ns: idle_cpu_ns(&restarts),
+        samples: measured.samples.clone(),
+    }
+}
+
+/// A ratio from an interval of its logarithm.
+fn estimate(interval: Interval) -> Estimate {
+    Estimate {
+        effect: interval.center.exp(),
+        ci_low: interval.low().exp(),
+        ci_high: interval.high().exp(),
+    }
+}
+
+/// The restarts that have judged pairs.
+fn restarts_of(measured: &Measured) -> Vec<&Restart> {
+    measured
+        .samples
+        .restarts
+        .iter()
+        .filter(|restart| judged(restart).next().is_some())
+        .collect()
+}
+
+/// The pairs of a restart that are neither pilot nor warm-up.
+fn judged(restart: &Restart) -> impl Iterator<Item = &Pair> {
+    restart
+        .pairs
+        .iter()
+        .filter(|pair| pair.phase == Phase::Measured)
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the shape that all figures of a sample share"
+)]
+fn wall_ns(sample: &crate::samples::Sample) -> Option<f64> {
+    Some(sample.wall_ns as f64)
+}
+
+/// One Hodges–Lehmann value per restart of the pairs' ln(`arm` ÷ baseline) of a figure.
+/// Pairs in which it is missing, zero or negative are left out, and so are restarts
+/// without any other.
+fn log_ratios(
+    restarts: &[&Restart],
+    arm: Arm,
+    figure: impl Fn(&crate::samples::Sample) -> Option<f64>,
+) -> Vec<f64> {
+    restarts
+        .iter()
+        .filter_map(|restart| stats::hodges_lehmann(&pair_log_ratios(restart, arm, &figure)))
+        .collect()
+}
+
+fn pair_log_ratios(
+    restart: &Restart,
+    arm: Arm,
+    figure: impl Fn(&crate::samples::Sample) -> Option<f64>,
+) -> Vec<f64> {
+    judged(restart)
+        .filter_map(|pair| {
+            let ratio = figure(pair.sample(arm)?)? / figure(&pair.baseline)?;
+            (ratio.is_finite() && ratio > 0.0).then(|| ratio.ln())
+        })
+        .collect()
+}
+
+/// Typical spread of the pairs within a restart: the median over restarts. `None` where a
+/// restart has a single pair.
+fn pair_sd(restarts: &[&Restart]) -> Option<f64> {
+    let spread = |restart: &&Restart| {
+        stats::standard_deviation(&pair_log_ratios(restart, Arm::Candidate, wall_ns))
+    };
+    stats::median(&restarts.iter().filter_map(spread).collect::<Vec<_>>())
+}
+
+fn validity(restarts: &[&Restart]) -> Validity {
+    let causes: Vec<&str> = restarts
+        .iter()
+        .filter_map(|restart| restart.host.as_ref()?.disturbed.as_deref())
+        .collect();
+    let mut distinct = causes.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let note = |cause: &&str| {
+        let blocks = causes.iter().filter(|other| *other == cause).count();
+        format!("{cause}: {blocks} of {} blocks", restarts.len())
+    };
+    Validity {
+        blocks: count(restarts.len()),
+        disturbed: count(causes.len()),
+        notes: distinct.iter().map(note).collect(),
+    }
+}
+
+/// Sum over arms and restarts; `None` where one is not known.
+fn idle_cpu_ns(restarts: &[&Restart]) -> Option<u64> {
+    if restarts.is_empty() {
+        return None;
+    }
+    restarts
+        .iter()
+        .map(|restart| {
+            let idle = restart.idle_cpu_ns?;
+            Some(idle.baseline + idle.control.unwrap_or(0) + idle.candidate)
+        })
+        .sum()
+}
+
+fn count(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

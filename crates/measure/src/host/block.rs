@@ -117,6 +117,26 @@ fn read(path: &str) -> Option<String> {
     std::fs::read_to_string(path).ok()
 }
 
+/// Context switches that the kernel forced on the living threads of `pid`.
+pub(crate) fn involuntary_switches(pid: i32) -> Option<u64> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    let mut sum = 0;
+    for task in tasks {
+        // A thread that has just ended has no status any more.
+        if let Ok(status) = std::fs::read_to_string(task.ok()?.path().join("status")) {
+            sum += parse_involuntary_switches(&status)?;
+        }
+    }
+    Some(sum)
+}
+
+fn parse_involuntary_switches(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("nonvoluntary_ctxt_switches:"))?;
+    line.trim().parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,254 @@
+//! Cold samples: a fresh process each.
+//!
+//! Takes a scenario and the arms, gives one pair per call. Each pair is a restart,
+//! because memory layout is drawn anew in every process. Checks exit code, time-out
+//! and metrics: a figure that is not there is an error, never a zero.
+
+mod page_cache;
+#[cfg(target_os = "linux")]
+mod residency;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rand_chacha::ChaCha8Rng;
+use regex::Regex;
+
+use crate::error::{Error, Result};
+use crate::host::BlockProbe;
+use crate::order;
+use crate::process::{Child, Command, ExitKind, Finished, Pinning, Stdin};
+use crate::samples::{Arm, Pair, Phase, Restart, Sample};
+use crate::scenario::{Arms, Metric, PageCache, Pin, Scenario};
+
+/// Bytes of output that an error quotes.
+const TAIL_BYTES: usize = 2000;
+
+/// A cold scenario that is ready to be sampled.
+#[derive(Debug)]
+pub(crate) struct Cold<'a> {
+    scenario: &'a Scenario,
+    arms: &'a Arms,
+    cache: PageCache,
+    metrics: Vec<(&'a Metric, Regex)>,
+}
+
+impl<'a> Cold<'a> {
+    /// Compiles the regexes and, for a warm page cache, reads the inputs once.
+    pub(crate) fn prepare(
+        scenario: &'a Scenario,
+        arms: &'a Arms,
+        cache: PageCache,
+    ) -> Result<Self> {
+        if cache == PageCache::Warm {
+            page_cache::fill(scenario)?;
+        }
+        Ok(Self {
+            scenario,
+            arms,
+            cache,
+            metrics: compile(scenario)?,
+        })
+    }
+
+    /// Takes one sample per arm, in random order.
+    pub(crate) fn pair(
+        &self,
+        index: u32,
+        phase: Phase,
+        random: &mut ChaCha8Rng,
+    ) -> Result<Restart> {
+        let order = order::shuffled(self.arms.present(), random);
+        let probe = BlockProbe::start();
+        let mut samples = BTreeMap::new();
+        for &arm in &order {
+            samples.insert(arm, self.sample(arm)?);
+        }
+        let switches = samples
+            .values()
+            .filter_map(|sample| sample.involuntary_switches)
+            .sum();
+        let pair = order::pair_of(samples, |baseline, control, candidate| Pair {
+            seq: u64::from(index),
+            phase,
+            turn: 0,
+            turn_position: 0,
+            order: order.clone(),
+            baseline,
+            control,
+            candidate,
+            output: None,
+        });
+        Ok(Restart {
+            index,
+            start_order: order.clone(),
+            startup_ns: None,
+            idle_cpu_ns: None,
+            host: Some(probe.finish(Some(switches), Pin::None)),
+            pairs: vec![pair],
+        })
+    }
+
+    /// Runs one arm once.
+    pub(crate) fn sample(&self, arm: Arm) -> Result<Sample> {
+        if self.cache == PageCache::Disk {
+            page_cache::drop_inputs(self.scenario)?;
+        }
+        let finished = run(self.scenario, self.arms.path(arm), arm)?;
+        let metrics = self.extract(&finished, arm)?;
+        Ok(Sample {
+            wall_ns: finished.wall_ns,
+            cpu_ns: Some(finished.usage.cpu_ns()),
+            round_trip_ns: None,
+            peak_rss_bytes: Some(finished.usage.peak_rss_bytes),
+            minor_faults: Some(finished.usage.minor_faults),
+            major_faults: Some(finished.usage.major_faults),
+            involuntary_switches: Some(finished.usage.involuntary_switches),
+            metrics,
+        })
+    }
+
+    fn extract(&self, finished: &Finished, arm: Arm) -> Result<BTreeMap<String, f64>> {
+        let output = joined(finished);
+        self.metrics
+            .iter()
+            .map(|(metric, regex)| {
+                let value = one_number(regex, &output).map_err(|problem| Error::Metric {
+                    scenario: self.scenario.name.clone(),
+                    arm,
+                    metric: metric.name.clone(),
+                    regex: metric.regex.clone(),
+                    problem,
+                    output_tail: tail(&output),
+                })?;
+                Ok((metric.name.clone(), value))
+            })
+            .collect()
+    }
+}
+
+/// Runs `scenario` once on `binary` and checks how it ended.
+pub(crate) fn run(scenario: &Scenario, binary: &Path, arm: Arm) -> Result<Finished> {
+    let mut command = Command::new(binary)
+        .args(&scenario.args)
+        .directory(&scenario.directory)
+        .timeout(scenario.timeout)
+        .stdin(match &scenario.stdin {
+            Some(path) => Stdin::File(scenario.directory.join(path)),
+            None => Stdin::Null,
+        });
+    for (name, value) in &scenario.env {
+        command = command.env(name, value);
+    }
+    let finished = Child::spawn(command, Pinning::Inherited)?.finish()?;
+    let problem = match finished.status {
+        ExitKind::Code(code) if code == scenario.exit => return Ok(finished),
+        ExitKind::TimedOut => format!("did not end within {:?}", scenario.timeout),
+        status => format!("ended with {status} instead of exit code {}", scenario.exit),
+    };
+    Err(Error::Workload {
+        scenario: scenario.name.clone(),
+        arm,
+        problem,
+        output_tail: tail(&joined(&finished)),
+    })
+}
+
+/// Compiles the regexes of the scenario's metrics.
+pub(crate) fn compile(scenario: &Scenario) -> Result<Vec<(&Metric, Regex)>> {
+    let compile = |metric: &'_ Metric| -> Result<Regex> {
+        let invalid = |problem: String| Error::Invalid {
+            subject: format!("metric {:?}: regex {:?}", metric.name, metric.regex),
+            problem,
+        };
+        let regex = Regex::new(&metric.regex).map_err(|error| invalid(error.to_string()))?;
+        if regex.captures_len() < 2 {
+            return Err(invalid(
+                "it needs a group around the number, such as ([0-9.]+)".to_owned(),
+            ));
+        }
+        Ok(regex)
+    };
+    scenario
+        .metrics
+        .iter()
+        .map(|metric| Ok((metric, compile(metric)?)))
+        .collect()
+}
+
+/// Stdout and stderr together, as the metrics' regexes see them.
+fn joined(finished: &Finished) -> String {
+    let mut output = String::from_utf8_lossy(&finished.stdout).into_owned();
+    if !output.is_empty() && !output.ends_with('\n') {
+        output.push('\n');
+    }
+    output.push_str(&String::from_utf8_lossy(&finished.stderr));
+    output
+}
+
+/// The number in the first group of the only match.
+fn one_number(regex: &Regex, output: &str) -> Result<f64, String> {
+    let mut matches = regex.captures_iter(output);
+    let found = matches.next().ok_or("does not match")?;
+    let more = matches.count();
+    if more > 0 {
+        return Err(format!("matches {} times", more + 1));
+    }
+    let text = found
+        .get(1)
+        .ok_or("matches without its first group")?
+        .as_str();
+    let number: f64 = text
+        .parse()
+        .map_err(|_| format!("matches {text:?}, which is no number"))?;
+    if number.is_finite() {
+        Ok(number)
+    } else {
+        Err(format!("matches {text:?}, which is not finite"))
+    }
+}
+
+/// The last lines of `output`.
+pub(crate) fn tail(output: &str) -> String {
+    let mut start = output.len().saturating_sub(TAIL_BYTES);
+    while !output.is_char_boundary(start) {
+        start += 1;
+    }
+    let tail = &output[start..];
+    match tail.split_once('\n') {
+        // The first line is cut: leave it out when there are others.
+        Some((_, rest)) if start > 0 && !rest.is_empty() => rest.to_owned(),
+        _ => tail.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_is_the_number_of_the_only_match() {
+        let regex = Regex::new("rate: ([0-9.a-z-]+)").unwrap();
+        for (output, expected) in [
+            ("x\nrate: 12.5 tokens/s\n", Ok(12.5)),
+            ("rate: -3\n", Ok(-3.0)),
+            ("nothing", Err("does not match")),
+            ("rate: 1\nrate: 1\n", Err("matches 2 times")),
+            ("rate: 1.2.3", Err("no number")),
+            ("rate: inf", Err("not finite")),
+        ] {
+            match (one_number(&regex, output), expected) {
+                (Ok(number), Ok(expected)) => assert!((number - expected).abs() < 1e-12),
+                (Err(problem), Err(expected)) => assert!(problem.contains(expected), "{problem}"),
+                (found, expected) => panic!("{output:?}: {found:?}, expected {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_tail_holds_whole_lines_and_characters() {
+        let long = "ä".repeat(1500) + "\nlast\n";
+        assert_eq!(tail(&long), "last\n");
+        assert_eq!(tail("short"), "short");
+    }
+}

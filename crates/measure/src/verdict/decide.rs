@@ -1,0 +1,183 @@
+//! The decision rule, with its reason and what it would take to know more.
+
+use crate::record::Verdict;
+use crate::samples::NotRun;
+use crate::scenario::Judging;
+use crate::stats::Interval;
+
+/// What the rule looks at; intervals are of ln ratios.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Evidence<'a> {
+    /// Simultaneous interval of candidate ÷ baseline.
+    pub(super) effect: Option<Interval>,
+    /// Interval of control ÷ baseline at the stricter level.
+    pub(super) control: Option<Interval>,
+    /// Restarts that the effect rests on.
+    pub(super) restarts: usize,
+    /// Why nothing was measured.
+    pub(super) not_run: Option<&'a NotRun>,
+}
+
+/// The answer with its reason.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Decision {
+    pub(super) verdict: Verdict,
+    pub(super) reason: String,
+    pub(super) remedy: Option<String>,
+    pub(super) trust: Trust,
+}
+
+/// Whether the interval may be used for anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// It was measured with enough restarts and the control agrees with the baseline.
+    Sound,
+    /// There is none, it rests on too few restarts, or the control contradicts it.
+    Unsound,
+}
+
+/// δ on the scale of ln ratios, the same both ways, so that swapping the arms inverts the
+/// verdict: "inside ±δ" is from 1 ÷ (1 + δ) to 1 + δ.
+pub(super) fn log_threshold(judging: &Judging) -> f64 {
+    judging.threshold.ln_1p()
+}
+
+/// Applies the rule of DESIGN §5.
+pub(super) fn decide(evidence: &Evidence<'_>, judging: &Judging) -> Decision {
+    let Some(effect) = measured(evidence, judging) else {
+        return unmeasured(evidence, judging);
+    };
+    if let Some(control) = evidence.control.filter(|control| control.excludes(0.0)) {
+        return Decision {
+            verdict: Verdict::Inconclusive,
+            reason: format!(
+                "the A/A control, the same code as the baseline, differs from it ({} at 99 %)",
+                ratios(&control)
+            ),
+            remedy: Some(
+                "measure again on a quieter machine; if it persists, something treats equal \
+                 binaries differently"
+                    .to_owned(),
+            ),
+            trust: Trust::Unsound,
+        };
+    }
+    let delta = log_threshold(judging);
+    let sound = |verdict, reason| Decision {
+        verdict,
+        reason,
+        remedy: None,
+        trust: Trust::Sound,
+    };
+    let interval = ratios(&effect);
+    let threshold = percent(judging.threshold);
+    if effect.low() > -delta && effect.high() < delta {
+        let reason = format!("the interval ({interval}) lies inside ±{threshold}");
+        return sound(Verdict::NoDifference, reason);
+    }
+    if effect.excludes(0.0) && effect.center.abs() >= delta {
+        let verdict = if effect.center < 0.0 {
+            Verdict::Faster
+        } else {
+            Verdict::Slower
+        };
+        let reason =
+            format!("the interval ({interval}) excludes 1 and the effect is at least {threshold}");
+        return sound(verdict, reason);
+    }
+    undecided(&effect, evidence.restarts, judging)
+}
+
+fn measured(evidence: &Evidence<'_>, judging: &Judging) -> Option<Interval> {
+    let least = judging.restarts.max(Judging::LEAST_RESTARTS) as usize;
+    evidence
+        .effect
+        .filter(|_| evidence.not_run.is_none() && evidence.restarts >= least)
+}
+
+fn unmeasured(evidence: &Evidence<'_>, judging: &Judging) -> Decision {
+    let (reason, remedy) = match evidence.not_run {
+        Some(NotRun::NeedsBudget {
+            minimum_s,
+            budget_s,
+        }) => {
+            let minutes = whole_minutes(*budget_s);
+            (
+                format!(
+                    "needs {} min of its own, which the budget does not hold",
+                    whole_minutes(*minimum_s)
+                ),
+                format!("give it the time: --budget {minutes}m"),
+            )
+        }
+        None => {
+            let least = judging.restarts.max(Judging::LEAST_RESTARTS);
+            (
+                format!(
+                    "only {} of at least {least} restarts were measured",
+                    evidence.restarts
+                ),
+                "let the run go to its end; it continues where it stopped".to_owned(),
+            )
+        }
+    };
+    let remedy = Some(remedy);
+    Decision {
+        verdict: Verdict::Inconclusive,
+        reason,
+        remedy,
+        trust: Trust::Unsound,
+    }
+}
+
+/// The interval is too wide for any answer, or the effect lies about the threshold.
+fn undecided(effect: &Interval, restarts: usize, judging: &Judging) -> Decision {
+    let delta = log_threshold(judging);
+    let threshold = percent(judging.threshold);
+    let interval = ratios(effect);
+    let size = effect.center.abs();
+    let reason = if effect.excludes(0.0) {
+        format!(
+            "the interval ({interval}) excludes 1, but the effect is not certainly below {threshold}"
+        )
+    } else {
+        format!("the interval ({interval}) includes 1 and reaches beyond ±{threshold}")
+    };
+    // With the same estimate, an answer needs an interval that excludes 1 (a large effect)
+    // or lies inside ±δ (a small one).
+    let needed = if size >= delta { size } else { delta - size };
+    // The half-width shrinks with the square root of the restarts.
+    let factor = (effect.half_width / needed).powi(2);
+    let remedy = if factor.is_finite() && factor <= MOST_FACTOR {
+        let wanted = (restarts as f64 * factor).ceil().max(restarts as f64 + 1.0);
+        format!(
+            "about {wanted:.0} restarts instead of {restarts}, that is {:.1} times the budget, \
+             if the estimate stays",
+            wanted / restarts as f64
+        )
+    } else {
+        format!("the effect is too close to the threshold of {threshold} to be told from it")
+    };
+    Decision {
+        verdict: Verdict::Inconclusive,
+        reason,
+        remedy: Some(remedy),
+        trust: Trust::Sound,
+    }
+}
+
+/// Above this multiple of the budget, more of it is no advice.
+const MOST_FACTOR: f64 = 100.0;
+
+fn whole_minutes(seconds: f64) -> u64 {
+    (seconds / 60.0).ceil().max(1.0) as u64
+}
+
+fn ratios(interval: &Interval) -> String {
+    format!("{:.4} … {:.4}", interval.low().exp(), interval.high().exp())
+}
+
+fn percent(share: f64) -> String {
+    let text = format!("{:.2}", share * 100.0);
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+}

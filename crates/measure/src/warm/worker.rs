@@ -1,0 +1,351 @@
+//! One worker and its protocol: a JSON object per line on stdin and stdout.
+//!
+//! To the worker: the scenario's request plus `seq`. From it: first
+//! `{"ready": true, "startup_ns": …}`, then per request
+//! `{"seq", "wall_ns", "cpu_ns", "output_sha256", "metrics"}` or `{"seq", "error"}`.
+//! Unknown keys are ignored. The end of its input ends the worker with exit code 0.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use super::workload;
+use crate::cold::tail;
+use crate::error::{Error, Result};
+use crate::host::core_for_pinning;
+use crate::process::{Child, Command, ExitKind, Output, Pinning, Stdin, check_interrupted};
+use crate::samples::{Arm, Sample};
+use crate::scenario::{Kind, Pin, Scenario};
+
+/// How often waiting looks whether a signal has come.
+const INTERRUPT_POLL: Duration = Duration::from_millis(20);
+/// Time for a worker that closed its output to end, so that the error can say how.
+const EXIT_GRACE: Duration = Duration::from_millis(500);
+/// Bytes kept of a worker's streams, for errors.
+const CAPTURE_BYTES: usize = 64 << 10;
+/// Characters of a malformed line that an error quotes.
+const QUOTED_CHARACTERS: usize = 200;
+
+/// What is needed to start a worker.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Launch<'a> {
+    /// Command line, environment and directory.
+    pub(crate) scenario: &'a Scenario,
+    /// The binary.
+    pub(crate) binary: &'a Path,
+    /// Which arm it is.
+    pub(crate) arm: Arm,
+    /// Which cores it may use.
+    pub(crate) pin: Pin,
+    /// Longest time until it is ready, and until it has ended after its last request.
+    pub(crate) timeout: Duration,
+}
+
+/// A running worker. Dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    arm: Arm,
+    child: Child,
+    lines: Receiver<String>,
+    timeout: Duration,
+    startup_ns: u64,
+    /// CPU time when it was last stopped; `None` while it runs or where it is not known.
+    paused_at_cpu_ns: Option<u64>,
+    idle_cpu_ns: Option<u64>,
+}
+
+/// An answer of a worker.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) sample: Sample,
+    pub(crate) output_sha256: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Ready {
+    ready: bool,
+    startup_ns: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Reply {
+    Failed {
+        seq: u64,
+        error: String,
+    },
+    Answered {
+        seq: u64,
+        wall_ns: u64,
+        cpu_ns: u64,
+        output_sha256: String,
+        #[serde(default)]
+        metrics: BTreeMap<String, serde_json::Value>,
+    },
+}
+
+impl Worker {
+    /// Starts the worker and waits until it is ready.
+    pub(crate) fn start(launch: &Launch<'_>) -> Result<Self> {
+        let scenario = launch.scenario;
+        let (sender, lines) = mpsc::channel();
+        let mut command = Command::new(launch.binary)
+            .args(&scenario.args)
+            .directory(&scenario.directory)
+            .stdin(Stdin::Pipe)
+            .stdout(Output::Lines(Box::new(move |line| {
+                // The session may be gone: then nobody wants to know.
+                let _unwanted = sender.send(line.to_owned());
+            })))
+            .capture_limit(CAPTURE_BYTES);
+        for (name, value) in &scenario.env {
+            command = command.env(name, value);
+        }
+        let child = Child::spawn(command, pinning(launch)?)?;
+        let mut worker = Self {
+            arm: launch.arm,
+            child,
+            lines,
+            timeout: launch.timeout,
+            startup_ns: 0,
+            paused_at_cpu_ns: None,
+            idle_cpu_ns: Some(0),
+        };
+        let line = worker.receive(&scenario.name, launch.timeout, "become ready")?;
+        match serde_json::from_str(&line) {
+            Ok(Ready {
+                ready: true,
+                startup_ns,
+            }) => worker.startup_ns = startup_ns,
+            _ => {
+                let problem = format!(
+                    "its first line is not {{\"ready\": true, \"startup_ns\": …}} but {}",
+                    quoted(&line)
+                );
+                return Err(worker.failed(&scenario.name, problem));
+            }
+        }
+        Ok(worker)
+    }
+
+    pub(crate) fn arm(&self) -> Arm {
+        self.arm
+    }
+
+    pub(crate) fn id(&self) -> i32 {
+        self.child.id()
+    }
+
+    /// Start-up time as the worker states it.
+    pub(crate) fn startup_ns(&self) -> u64 {
+        self.startup_ns
+    }
+
+    /// CPU time that the worker used while it was stopped, since [`Self::reset_idle`].
+    pub(crate) fn idle_cpu_ns(&self) -> Option<u64> {
+        self.idle_cpu_ns
+    }
+
+    /// Starts counting idle CPU time anew.
+    pub(crate) fn reset_idle(&mut self) {
+        self.idle_cpu_ns = Some(0);
+    }
+
+    /// Sends one request and waits for its answer.
+    pub(crate) fn request(&mut self, scenario: &Scenario, seq: u64) -> Result<Answer> {
+        let sent = Instant::now();
+        let name = &scenario.name;
+        if let Err(error) = self.child.send(&encode(scenario, seq)?) {
+            check_interrupted()?;
+            return Err(self.ended(name, &format!("cannot be sent a request ({error})")));
+        }
+        let line = self.receive(name, scenario.timeout, "answer")?;
+        let round_trip_ns = u64::try_from(sent.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let reply = serde_json::from_str(&line).map_err(|_| {
+            self.failed(
+                name,
+                format!("answers with a malformed line: {}", quoted(&line)),
+            )
+        })?;
+        let (answered, problem) = match &reply {
+            Reply::Failed {
+                seq: answered,
+                error,
+            } => (*answered, Some(format!("answers with an error: {error}"))),
+            Reply::Answered {
+                seq: answered,
+                wall_ns: 0,
+                ..
+            } => (
+                *answered,
+                Some("answers with wall_ns 0, which is no time".to_owned()),
+            ),
+            Reply::Answered { seq: answered, .. } => (*answered, None),
+        };
+        if answered != seq {
+            return Err(self.failed(name, format!("answers request {answered} instead of {seq}")));
+        }
+        match (reply, problem) {
+            (
+                Reply::Answered {
+                    wall_ns,
+                    cpu_ns,
+                    output_sha256,
+                    metrics,
+                    ..
+                },
+                None,
+            ) => Ok(Answer {
+                sample: Sample {
+                    wall_ns,
+                    cpu_ns: Some(cpu_ns),
+                    round_trip_ns: Some(round_trip_ns),
+                    metrics: self.declared_metrics(scenario, &metrics)?,
+                    ..Sample::default()
+                },
+                output_sha256,
+            }),
+            (_, problem) => Err(self.failed(name, problem.unwrap_or_default())),
+        }
+    }
+
+    fn declared_metrics(
+        &self,
+        scenario: &Scenario,
+        answered: &BTreeMap<String, serde_json::Value>,
+    ) -> Result<BTreeMap<String, f64>> {
+        scenario
+            .metrics
+            .iter()
+            .map(|metric| {
+                let value = answered
+                    .get(&metric.name)
+                    .and_then(serde_json::Value::as_f64);
+                let value = value.ok_or_else(|| {
+                    let problem =
+                        format!("the answer's `metrics` have no number {:?}", metric.name);
+                    self.failed(&scenario.name, problem)
+                })?;
+                Ok((metric.name.clone(), value))
+            })
+            .collect()
+    }
+
+    /// Stops the worker and returns when all its threads have stopped.
+    pub(crate) fn pause(&mut self, scenario: &str) -> Result<()> {
+        if let Err(error) = self.child.stop() {
+            check_interrupted()?;
+            if let Some(exit) = self.child.exit_within(EXIT_GRACE) {
+                return Err(self.failed(scenario, format!("ended with {exit} between requests")));
+            }
+            return Err(error);
+        }
+        self.paused_at_cpu_ns = self.child.cpu_time_ns();
+        Ok(())
+    }
+
+    /// Lets the worker go on, having noted what it used meanwhile.
+    pub(crate) fn resume(&mut self) {
+        let used = self
+            .child
+            .cpu_time_ns()
+            .zip(self.paused_at_cpu_ns.take())
+            .map(|(now, then)| now.saturating_sub(then));
+        self.idle_cpu_ns = self.idle_cpu_ns.zip(used).map(|(idle, used)| idle + used);
+        self.child.resume();
+    }
+
+    /// Ends the worker by the end of its input.
+    pub(crate) fn close(self, scenario: &str) -> Result<()> {
+        self.child.resume();
+        let (arm, timeout) = (self.arm, self.timeout);
+        let finished = self.child.close(timeout)?;
+        let problem = match finished.status {
+            ExitKind::Code(0) => return Ok(()),
+            ExitKind::TimedOut => {
+                format!("did not end within {timeout:?} after the end of its input")
+            }
+            status => {
+                format!("ended with {status} instead of exit code 0 after the end of its input")
+            }
+        };
+        Err(workload(
+            scenario,
+            arm,
+            problem,
+            tail(&String::from_utf8_lossy(&finished.stderr)),
+        ))
+    }
+
+    /// The next line from the worker.
+    fn receive(&mut self, scenario: &str, timeout: Duration, purpose: &str) -> Result<String> {
+        let started = Instant::now();
+        loop {
+            let left = timeout.saturating_sub(started.elapsed());
+            match self.lines.recv_timeout(left.min(INTERRUPT_POLL)) {
+                Ok(line) => return Ok(line),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    check_interrupted()?;
+                    return Err(self.ended(scenario, &format!("did not {purpose}")));
+                }
+            }
+            check_interrupted()?;
+            if left.is_zero() {
+                self.child.kill();
+                return Err(self.failed(scenario, format!("did not {purpose} within {timeout:?}")));
+            }
+        }
+    }
+
+    /// An error for a worker that closed its streams.
+    fn ended(&mut self, scenario: &str, what: &str) -> Error {
+        let problem = match self.child.exit_within(EXIT_GRACE) {
+            Some(exit) => format!("{what}: it ended with {exit}"),
+            None => format!("{what}: it closed its standard output"),
+        };
+        self.failed(scenario, problem)
+    }
+
+    fn failed(&self, scenario: &str, problem: String) -> Error {
+        let stderr = self.child.stderr_so_far();
+        workload(
+            scenario,
+            self.arm,
+            format!("the worker {problem}"),
+            tail(&String::from_utf8_lossy(&stderr)),
+        )
+    }
+}
+
+fn pinning(launch: &Launch<'_>) -> Result<Pinning> {
+    match launch.pin {
+        Pin::None => Ok(Pinning::Inherited),
+        Pin::OneCore => core_for_pinning()
+            .map(Pinning::Core)
+            .ok_or_else(|| Error::Invalid {
+                subject: format!("scenario {:?}", launch.scenario.name),
+                problem: "pin = true: this platform cannot pin a process to a core".to_owned(),
+            }),
+    }
+}
+
+fn encode(scenario: &Scenario, seq: u64) -> Result<Vec<u8>> {
+    let mut request = match &scenario.kind {
+        Kind::Warm { request, .. } => request.clone(),
+        Kind::Cold { .. } => serde_json::Map::new(),
+    };
+    request.insert("seq".to_owned(), seq.into());
+    let mut line = serde_json::to_vec(&request).map_err(|source| Error::Encode { source })?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+fn quoted(line: &str) -> String {
+    let start: String = line.chars().take(QUOTED_CHARACTERS).collect();
+    let more = if start.len() < line.len() { "…" } else { "" };
+    format!("{start:?}{more}")
+}
