@@ -1,1 +1,22 @@
-//! Placeholder.
+//! A record as a terminal report and as Markdown.
+//!
+//! Takes a [`Record`](inferno_measure::record::Record), gives text. Every function is pure: nothing
+//! here reads a file, asks for the terminal's size, or judges again. What the record does not hold
+//! is printed as "not measured".
+//!
+//! The way through the crate: `sections` says what a report contains and builds a `document` (headings,
+//! paragraphs, tables); `terminal` and `markdown` lay the same document out. `hints` and
+//! `expectations` interpret verdicts, `figures` writes numbers.
+
+mod document;
+mod expectations;
+mod figures;
+mod headline;
+pub mod hints;
+mod markdown;
+mod metrics;
+mod sections;
+mod terminal;
+
+pub use markdown::markdown;
+pub use terminal::{Style, terminal};

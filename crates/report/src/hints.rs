@@ -1,0 +1,330 @@
+//! How to read a result: what speaks for a working optimisation, and what is a warning sign.
+//!
+//! Takes a record, gives sentences with the section of the troubleshooting document that goes on
+//! from there. Judges nothing: verdicts are taken as they are.
+
+use inferno_measure::record::{ExpectationResult, Record, Regime, ScenarioResult, Verdict};
+
+use crate::expectations::{is_in, judged, result};
+use crate::figures::{JOINER, change, limit, percent, plural};
+use crate::headline::Counts;
+use crate::metrics::INFERENCE_SHARE;
+
+/// Warm scenarios should gain at least this share (the PGO benchmark document, "Interpreting
+/// Results").
+const WARM_GAIN: f64 = 0.10;
+/// A request is bound by inference when it makes more than this share of its time (same source).
+const INFERENCE_BOUND: f64 = 0.50;
+/// Training is unlike the holdout below this overlap of the profiles, as a share.
+const OVERLAP_LOW: f64 = 0.70;
+
+/// One observation on a result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hint {
+    /// Stable identifier.
+    pub id: &'static str,
+    /// What kind of observation it is.
+    pub sign: Sign,
+    /// One or two sentences; the names of scenarios are as the spec has them.
+    pub text: String,
+    /// Section of `docs/troubleshooting.md` that goes on from here.
+    pub section: Option<&'static str>,
+}
+
+/// What kind of observation a [`Hint`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// Something that a successful optimisation shows, and whether it is there.
+    Indicator(ExpectationResult),
+    /// Something that deserves a look before the result is believed.
+    Warning,
+}
+
+/// All indicators, then the warnings that apply.
+pub fn hints(record: &Record) -> Vec<Hint> {
+    let indicators = [
+        warm_gain(record),
+        inference_share(record),
+        cpu_intensive(record),
+        cold_unchanged(record),
+    ];
+    let warnings = [
+        no_difference(record),
+        regression(record),
+        identical_results(record),
+        low_overlap(record),
+        control_differs(record),
+        idle_arm_ran(record),
+        disturbed(record),
+    ];
+    let plain = |hint: Hint| Hint {
+        text: hint.text.replace(JOINER, " "),
+        ..hint
+    };
+    indicators
+        .into_iter()
+        .chain(warnings.into_iter().flatten())
+        .map(plain)
+        .collect()
+}
+
+fn warm_gain(record: &Record) -> Hint {
+    let warm: Vec<_> = judged(record)
+        .filter(|scenario| scenario.scenario.kind == Regime::Warm)
+        .collect();
+    let reached = warm
+        .iter()
+        .filter(|scenario| gain(scenario) >= WARM_GAIN)
+        .count();
+    let outcome = result(!warm.is_empty(), reached > 0 && reached == warm.len());
+    let text = if warm.is_empty() {
+        format!(
+            "No warm scenario has an answer; a gain of {} or more was looked for.",
+            limit(WARM_GAIN)
+        )
+    } else {
+        format!(
+            "{reached} of {} gain {} or more.",
+            plural(warm.len(), "warm scenario"),
+            limit(WARM_GAIN)
+        )
+    };
+    Hint {
+        id: "warm-gain",
+        sign: Sign::Indicator(outcome),
+        text,
+        section: unless_met(outcome, "no-difference"),
+    }
+}
+
+fn inference_share(record: &Record) -> Hint {
+    let shares: Vec<(f64, &str)> = record
+        .scenarios
+        .iter()
+        .filter_map(|scenario| {
+            let metric = INFERENCE_SHARE.of(scenario)?;
+            let scale = if metric.unit.contains('%') { 0.01 } else { 1.0 };
+            Some((
+                metric.baseline.median * scale,
+                scenario.scenario.name.as_str(),
+            ))
+        })
+        .collect();
+    let lowest = shares
+        .iter()
+        .min_by(|left, right| left.0.total_cmp(&right.0));
+    let bound = shares
+        .iter()
+        .filter(|(share, _)| *share > INFERENCE_BOUND)
+        .count();
+    let outcome = result(!shares.is_empty(), bound == shares.len());
+    let text = match lowest {
+        None => "The share of inference in the request time was not measured.".to_owned(),
+        Some((share, name)) => format!(
+            "Inference makes more than {} of the request time in {bound} of {}; the lowest share is {} ({name}).",
+            limit(INFERENCE_BOUND),
+            plural(shares.len(), "scenario"),
+            percent(*share)
+        ),
+    };
+    Hint {
+        id: "inference-share",
+        sign: Sign::Indicator(outcome),
+        text,
+        section: None,
+    }
+}
+
+fn cpu_intensive(record: &Record) -> Hint {
+    let counts = Counts::of(
+        record
+            .scenarios
+            .iter()
+            .filter(|scenario| is_in(scenario, "cpu-intensive")),
+    );
+    let outcome = result(counts.judged() > 0, counts.faster == counts.judged());
+    let text = match counts.occurring() {
+        Some(occurring) if counts.judged() > 0 => {
+            format!("CPU-intensive scenarios should all gain: {occurring}.")
+        }
+        _ => "No CPU-intensive scenario has an answer; a gain in all was looked for.".to_owned(),
+    };
+    Hint {
+        id: "cpu-intensive-consistent",
+        sign: Sign::Indicator(outcome),
+        text,
+        section: unless_met(outcome, "no-difference"),
+    }
+}
+
+fn cold_unchanged(record: &Record) -> Hint {
+    let cold: Vec<_> = record
+        .scenarios
+        .iter()
+        .filter(|scenario| scenario.scenario.kind == Regime::Cold)
+        .collect();
+    let counts = Counts::of(cold.iter().copied());
+    let outcome = result(counts.judged() > 0, counts.no_difference == counts.judged());
+    let text = match counts.occurring() {
+        Some(occurring) if counts.judged() > 0 => {
+            format!("Cold scenarios should not change: {occurring}.")
+        }
+        _ => "No cold scenario has an answer; no change was looked for.".to_owned(),
+    };
+    let section = if counts.slower > 0 {
+        Some("slower")
+    } else {
+        None
+    };
+    Hint {
+        id: "cold-unchanged",
+        sign: Sign::Indicator(outcome),
+        text,
+        section,
+    }
+}
+
+fn no_difference(record: &Record) -> Option<Hint> {
+    let counts = Counts::of(&record.scenarios);
+    let none = counts.judged() > 0 && counts.no_difference == counts.judged();
+    none.then(|| {
+        let covered = record.profile.as_ref().and_then(|profile| profile.counts_discarded_share).map_or(
+            String::new(),
+            |discarded| format!(" The compiler used the profile ({} of the counts discarded), so the build is not at fault.", percent(discarded)),
+        );
+        warning("no-difference", "no-difference", format!("No scenario shows a difference.{covered}"))
+    })
+}
+
+fn regression(record: &Record) -> Option<Hint> {
+    let slower = names(record, |scenario| scenario.verdict == Verdict::Slower);
+    let profile = record.profile.as_ref();
+    let discarded = share_or_unknown(profile.and_then(|profile| profile.counts_discarded_share));
+    let overlap = share_or_unknown(profile.and_then(|profile| profile.holdout_overlap));
+    (!slower.is_empty()).then(|| {
+        warning(
+            "regression",
+            "slower",
+            format!("Slower in {slower}. A profile that does not fit can do that: counts discarded {discarded}, overlap with the holdout {overlap}."),
+        )
+    })
+}
+
+fn identical_results(record: &Record) -> Option<Hint> {
+    let same = names(record, has_identical_times);
+    (!same.is_empty()).then(|| {
+        warning(
+            "identical-results",
+            "identical-results",
+            format!(
+                "Both arms gave exactly the same times in {same}: they may not be two programs."
+            ),
+        )
+    })
+}
+
+fn low_overlap(record: &Record) -> Option<Hint> {
+    let overlap = record.profile.as_ref()?.holdout_overlap?;
+    (overlap < OVERLAP_LOW).then(|| {
+        warning(
+            "low-overlap",
+            "low-overlap",
+            format!("The training profile overlaps with one of the holdout by {}, less than {}: the training is unlike what is measured.", percent(overlap), limit(OVERLAP_LOW)),
+        )
+    })
+}
+
+fn control_differs(record: &Record) -> Option<Hint> {
+    let excludes_one = |scenario: &ScenarioResult| {
+        scenario
+            .aa
+            .is_some_and(|control| control.ci_low > 1.0 || control.ci_high < 1.0)
+    };
+    let differing = names(record, excludes_one);
+    (!differing.is_empty()).then(|| {
+        warning(
+            "control-differs",
+            "noisy-machine",
+            format!("The A/A control, the same program, differs at 95 % in {differing}. By chance that happens in one of twenty scenarios."),
+        )
+    })
+}
+
+fn idle_arm_ran(record: &Record) -> Option<Hint> {
+    let busy = names(record, |scenario| {
+        scenario.idle_cpu_ns.is_some_and(|idle_ns| idle_ns > 0)
+    });
+    (!busy.is_empty()).then(|| {
+        warning(
+            "idle-arm-ran",
+            "noisy-machine",
+            format!("An arm used the processor while it was not its turn in {busy}: that pulls effects towards none."),
+        )
+    })
+}
+
+fn disturbed(record: &Record) -> Option<Hint> {
+    let (disturbed, blocks) =
+        record
+            .scenarios
+            .iter()
+            .fold((0, 0), |(disturbed, blocks), scenario| {
+                (
+                    disturbed + scenario.validity.disturbed,
+                    blocks + scenario.validity.blocks,
+                )
+            });
+    (disturbed > 0).then(|| {
+        warning(
+            "disturbed",
+            "noisy-machine",
+            format!("The machine was disturbed in {disturbed} of {blocks} blocks of samples."),
+        )
+    })
+}
+
+/// Real times differ in their last digits; equal distributions mean that one thing was measured twice.
+fn has_identical_times(scenario: &ScenarioResult) -> bool {
+    scenario
+        .costs
+        .get("wall_ns")
+        .is_some_and(|wall| wall.baseline.count > 1 && wall.baseline == wall.candidate)
+}
+
+fn warning(id: &'static str, section: &'static str, text: String) -> Hint {
+    Hint {
+        id,
+        sign: Sign::Warning,
+        text,
+        section: Some(section),
+    }
+}
+
+fn unless_met(outcome: ExpectationResult, section: &'static str) -> Option<&'static str> {
+    (outcome == ExpectationResult::NotMet).then_some(section)
+}
+
+/// Share of time saved.
+fn gain(scenario: &ScenarioResult) -> f64 {
+    scenario.effect.map_or(0.0, |effect| 1.0 - effect)
+}
+
+fn share_or_unknown(share: Option<f64>) -> String {
+    share.map_or_else(|| "not measured".to_owned(), percent)
+}
+
+/// The scenarios for which `applies`, with their change where there is one.
+fn names(record: &Record, applies: impl Fn(&ScenarioResult) -> bool) -> String {
+    let named: Vec<String> = record
+        .scenarios
+        .iter()
+        .filter(|scenario| applies(scenario))
+        .map(|scenario| {
+            let change = scenario
+                .effect
+                .map(|effect| format!(" ({})", change(effect)));
+            format!("{}{}", scenario.scenario.name, change.unwrap_or_default())
+        })
+        .collect();
+    named.join(", ")
+}

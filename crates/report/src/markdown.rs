@@ -1,0 +1,148 @@
+//! A report as GitHub-flavoured Markdown, for pull requests and for files.
+//!
+//! Everything that comes from a spec or from a program is escaped: it can neither end a table cell nor
+//! start a heading, a link or HTML.
+
+use inferno_measure::record::Record;
+
+use crate::document::{Align, Block, Document, Form, Row, Span, Table, Text, Tone};
+use crate::figures::JOINER;
+use crate::sections;
+
+/// The report of `record` as Markdown.
+pub fn markdown(record: &Record) -> String {
+    let Document { title, blocks } = sections::document(record);
+    let mut parts = vec![format!("# {}", inline(&title))];
+    parts.extend(blocks.iter().filter_map(block));
+    parts.join("\n\n") + "\n"
+}
+
+/// `None` for a block that holds nothing.
+fn block(block: &Block) -> Option<String> {
+    match block {
+        Block::Heading(heading) => Some(format!("## {heading}")),
+        Block::Paragraph(text) => Some(inline(text)),
+        Block::List(items) => lines(items.iter().map(|item| format!("- {}", inline(item)))),
+        Block::Facts(facts) => lines(
+            facts
+                .iter()
+                .map(|(label, value)| format!("- {label}: {}", inline(value))),
+        ),
+        Block::Table(table) if table.rows.is_empty() => None,
+        Block::Table(table) => Some(self::table(table)),
+    }
+}
+
+fn lines(lines: impl Iterator<Item = String>) -> Option<String> {
+    let lines: Vec<String> = lines.collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+fn table(table: &Table) -> String {
+    let headers = table.columns.iter().map(|column| column.header.to_owned());
+    let rule = table.columns.iter().map(|column| match column.align {
+        Align::Left => "---".to_owned(),
+        Align::Right => "---:".to_owned(),
+    });
+    let mut lines = vec![row(headers), row(rule)];
+    lines.extend(table.rows.iter().map(|cells| match cells {
+        Row::Group(title) => {
+            let empty = std::iter::repeat_n(String::new(), table.columns.len() - 1);
+            row(std::iter::once(format!("**{}**", inline(title))).chain(empty))
+        }
+        Row::Cells(cells) => row(cells.iter().map(inline)),
+    }));
+    lines.join("\n")
+}
+
+fn row(cells: impl Iterator<Item = String>) -> String {
+    let cells: Vec<String> = cells.collect();
+    format!("| {} |", cells.join(" | "))
+}
+
+fn inline(text: &Text) -> String {
+    text.spans().iter().map(span).collect()
+}
+
+fn span(span: &Span) -> String {
+    let text = one_line(&span.text);
+    match (span.form, span.tone) {
+        (Form::Literal, _) => code(&text),
+        (Form::Prose, Tone::Plain | Tone::Faint) => escape(&text),
+        (Form::Prose, Tone::Open) => format!("*{}*", escape(&text)),
+        (Form::Prose, Tone::Strong | Tone::Good | Tone::Bad) => format!("**{}**", escape(&text)),
+    }
+}
+
+/// Line breaks would end a table row, other control characters have no place in a report.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() || c == JOINER {
+                ' '
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' => escaped.extend(['\\', c]),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// A code span, fenced by more backticks than it holds. Only `|` needs an escape, as GitHub splits
+/// table cells before it looks for code.
+fn code(text: &str) -> String {
+    let text = text.replace('|', "\\|");
+    let longest_run = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest_run + 1);
+    let pad = if text.starts_with('`') || text.ends_with('`') {
+        " "
+    } else {
+        ""
+    };
+    format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prose_cannot_become_markup() {
+        for (given, expected) in [
+            ("a|b", "a\\|b"),
+            ("<img src=x>", "&lt;img src=x&gt;"),
+            ("two\nlines", "two lines"),
+            ("**bold** [link](x)", "\\*\\*bold\\*\\* \\[link\\](x)"),
+            ("# heading", "\\# heading"),
+            ("R&D", "R&amp;D"),
+        ] {
+            assert_eq!(inline(&Text::from(given)), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn names_cannot_leave_their_code_span() {
+        for (given, expected) in [
+            ("warm/short", "`warm/short`"),
+            ("a`b", "``a`b``"),
+            ("`", "`` ` ``"),
+            ("a|b", "`a\\|b`"),
+            ("<b>\r\n", "`<b>  `"),
+        ] {
+            assert_eq!(inline(&Text::literal(given)), expected, "{given}");
+        }
+    }
+}

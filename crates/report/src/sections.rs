@@ -1,0 +1,79 @@
+//! What a report contains, in its order: the answer first, then how to read it, then the evidence.
+//!
+//! Takes a record, gives a [`Document`]. Knows nothing of widths, colours or Markdown.
+
+mod circumstances;
+mod evidence;
+mod interpretation;
+mod measurements;
+mod result;
+
+use inferno_measure::record::{ExpectationResult, Record, Verdict};
+
+use crate::document::{Block, Document, Text, Tone};
+use crate::{expectations, figures};
+
+/// The whole report of `record`.
+pub(crate) fn document(record: &Record) -> Document {
+    let blocks: Vec<Block> = [
+        result::blocks(record),
+        interpretation::blocks(record),
+        measurements::blocks(record),
+        evidence::blocks(record),
+        circumstances::blocks(record),
+    ]
+    .concat();
+    Document {
+        title: title(record),
+        blocks,
+    }
+}
+
+fn title(record: &Record) -> Text {
+    let what = if record.profile.is_some() {
+        "Profile-guided optimisation of "
+    } else {
+        "Comparison of "
+    };
+    Text::from(what).then(Text::literal(&record.name))
+}
+
+fn verdict(verdict: Verdict) -> Text {
+    match verdict {
+        Verdict::Faster => Text::toned("faster", Tone::Good),
+        Verdict::Slower => Text::toned("slower", Tone::Bad),
+        Verdict::NoDifference => Text::toned("no difference", Tone::Strong),
+        Verdict::Inconclusive => Text::toned("inconclusive", Tone::Open),
+    }
+}
+
+fn outcome(result: ExpectationResult) -> Text {
+    let tone = match result {
+        ExpectationResult::Met => Tone::Good,
+        ExpectationResult::NotMet => Tone::Bad,
+        ExpectationResult::NotMeasured => Tone::Faint,
+    };
+    Text::toned(expectations::words(result), tone)
+}
+
+fn share(share: Option<f64>) -> Text {
+    Text::figure(share.map(figures::percent))
+}
+
+fn fact_share(share: Option<f64>) -> Text {
+    Text::fact(share.map(figures::percent))
+}
+
+fn interval(low: Option<f64>, high: Option<f64>) -> Text {
+    Text::figure(
+        low.zip(high)
+            .map(|(low, high)| figures::change_interval(low, high)),
+    )
+}
+
+/// A pointer to a section of the troubleshooting document.
+fn see(section: &str) -> Text {
+    Text::from("See ")
+        .then(Text::literal(format!("docs/troubleshooting.md#{section}")))
+        .then(".")
+}

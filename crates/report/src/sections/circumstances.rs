@@ -1,0 +1,86 @@
+//! Where and how long: stage timings with the pipeline's own share, machine and compilers.
+
+use inferno_measure::record::{Record, StageState, Timings};
+
+use super::fact_share;
+use crate::document::{Block, Column, Row, Table, Text, Tone};
+use crate::figures::{bytes, percent, seconds, short_hash};
+
+pub(super) fn blocks(record: &Record) -> Vec<Block> {
+    let timings = &record.timings;
+    vec![
+        Block::Heading("Timings"),
+        Block::Table(stages(timings)),
+        Block::Paragraph(
+            Text::from(format!(
+                "{} in all. Overhead (all but builds, training, verification's runs and sampling): ",
+                seconds(timings.total_wall_s)
+            ))
+            .then(fact_share(timings.overhead_share))
+            .then("."),
+        ),
+        Block::Heading("Environment"),
+        Block::Facts(environment(record)),
+    ]
+}
+
+fn stages(timings: &Timings) -> Table {
+    let rows = timings.stages.iter().map(|stage| {
+        let of_total =
+            (timings.total_wall_s > 0.0).then(|| percent(stage.wall_s / timings.total_wall_s));
+        let (time, of_total) = match stage.state {
+            StageState::Ran => (seconds(stage.wall_s).into(), Text::figure(of_total)),
+            StageState::Reused => (Text::toned("reused", Tone::Faint), Text::default()),
+        };
+        Row::Cells(vec![Text::from(stage.name.as_str()), time, of_total])
+    });
+    Table {
+        columns: vec![
+            Column::words("stage"),
+            Column::numbers("time"),
+            Column::numbers("share"),
+        ],
+        rows: rows.collect(),
+    }
+}
+
+fn environment(record: &Record) -> Vec<(&'static str, Text)> {
+    let (host, toolchain) = (&record.host, &record.toolchain);
+    let known =
+        |fact: Option<String>| fact.map_or_else(|| Text::toned("unknown", Tone::Faint), Text::from);
+    let cores = host.cores.map(|cores| cores.to_string());
+    let virtualized = host
+        .virtualized
+        .map(|yes| if yes { "yes" } else { "no" }.to_owned());
+    vec![
+        ("processor", known(host.cpu_model.clone())),
+        ("cores", known(cores)),
+        (
+            "memory",
+            known(host.memory_bytes.map(|size_bytes| bytes(size_bytes as f64))),
+        ),
+        ("virtual machine", known(virtualized)),
+        ("frequency governor", known(host.governor.clone())),
+        ("system", format!("{} {}", host.os, host.arch).into()),
+        ("kernel", known(host.kernel.clone())),
+        ("rustc", toolchain.rustc.as_str().into()),
+        ("LLVM", toolchain.llvm.as_str().into()),
+        ("llvm-profdata", known(toolchain.llvm_profdata.clone())),
+        ("target", Text::literal(&toolchain.target)),
+        (
+            "spec",
+            Text::literal(&record.spec.path)
+                .then(" (SHA-256 ")
+                .then(Text::literal(short_hash(&record.spec.sha256)))
+                .then(")"),
+        ),
+        (
+            "made by",
+            format!(
+                "{} {}, {}",
+                record.tool.name, record.tool.version, record.created
+            )
+            .into(),
+        ),
+    ]
+}

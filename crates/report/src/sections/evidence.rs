@@ -1,0 +1,206 @@
+//! Why the comparison can be believed: checks, binaries, the profile, the flags of both arms.
+
+use std::collections::HashMap;
+
+use inferno_measure::record::{
+    Artifact, Artifacts, CheckOutcome, NullRebuild, Profile, Record, Verification,
+};
+
+use super::fact_share;
+use crate::document::{Block, Column, Row, Table, Text, Tone};
+use crate::figures::{bytes, count, seconds, short_hash};
+
+pub(super) fn blocks(record: &Record) -> Vec<Block> {
+    let mut blocks = vec![Block::Heading("Verification")];
+    blocks.extend(checks(&record.verification));
+    blocks.push(Block::Table(binaries(&record.artifacts)));
+    blocks.extend(record.profile.as_ref().map(profile).unwrap_or_default());
+    blocks.extend(flags(&record.artifacts));
+    blocks
+}
+
+fn checks(verification: &Verification) -> Vec<Block> {
+    let mut items: Vec<Text> = verification
+        .checks
+        .iter()
+        .map(|check| {
+            let outcome = match check.outcome {
+                CheckOutcome::Passed => Text::toned("passed", Tone::Good),
+                CheckOutcome::Warned => Text::toned("warning", Tone::Open),
+                CheckOutcome::NotMeasured => Text::not_measured(),
+            };
+            outcome
+                .then(" ")
+                .then(Text::literal(&check.name))
+                .then(format!(": {}", check.detail))
+        })
+        .collect();
+    items.push(audit(verification));
+    vec![Block::List(items)]
+}
+
+fn audit(verification: &Verification) -> Text {
+    let Some(audit) = &verification.audit else {
+        return Text::not_measured()
+            .then(": a second build of the baseline (")
+            .then(Text::literal("--audit"))
+            .then(").");
+    };
+    let outcome = match audit.null_rebuild {
+        NullRebuild::Identical | NullRebuild::CodeIdentical => Text::toned("passed", Tone::Good),
+        NullRebuild::Differs => Text::toned("warning", Tone::Open),
+    };
+    outcome.then(format!(" second build of the baseline: {}", audit.detail))
+}
+
+fn binaries(artifacts: &Artifacts) -> Table {
+    let arms = [
+        ("baseline", Some(&artifacts.baseline)),
+        ("instrumented", artifacts.instrumented.as_ref()),
+        ("candidate", Some(&artifacts.candidate)),
+    ];
+    let row = |(arm, artifact): (&str, &Artifact)| {
+        Row::Cells(vec![
+            arm.into(),
+            bytes(artifact.size_bytes as f64).into(),
+            Text::figure(
+                artifact
+                    .text_size_bytes
+                    .map(|size_bytes| bytes(size_bytes as f64)),
+            ),
+            Text::literal(short_hash(&artifact.sha256)),
+            artifact
+                .text_sha256
+                .as_deref()
+                .map_or_else(Text::absent, |hash| Text::literal(short_hash(hash))),
+        ])
+    };
+    Table {
+        columns: vec![
+            Column::words("binary"),
+            Column::numbers("size"),
+            Column::numbers("code"),
+            Column::words("SHA-256"),
+            Column::words("SHA-256 of code"),
+        ],
+        rows: arms
+            .into_iter()
+            .filter_map(|(arm, artifact)| Some(row((arm, artifact?))))
+            .collect(),
+    }
+}
+
+fn profile(profile: &Profile) -> Vec<Block> {
+    let of_total = |part: Option<u64>, total: Option<u64>| {
+        Text::fact(
+            part.zip(total)
+                .map(|(part, total)| format!("{} of {}", count(part), count(total))),
+        )
+    };
+    let facts = vec![
+        ("SHA-256", Text::literal(short_hash(&profile.sha256))),
+        (
+            "functions covered",
+            of_total(profile.functions_covered, profile.functions_total),
+        ),
+        (
+            "blocks for 99 % of counts",
+            of_total(profile.blocks_for_99_percent, profile.blocks_total),
+        ),
+        ("counts", Text::fact(profile.counts_total.map(count))),
+        (
+            "counts discarded",
+            fact_share(profile.counts_discarded_share),
+        ),
+        (
+            "overlap with the holdout",
+            fact_share(profile.holdout_overlap),
+        ),
+    ];
+    vec![
+        Block::Heading("Profile"),
+        Block::Facts(facts),
+        Block::Table(Table {
+            columns: vec![
+                Column::words("training"),
+                Column::numbers("weight"),
+                Column::numbers("counts"),
+                Column::numbers("raw profiles"),
+                Column::numbers("time"),
+            ],
+            rows: profile
+                .workloads
+                .iter()
+                .map(|workload| {
+                    Row::Cells(vec![
+                        Text::literal(&workload.name),
+                        workload.weight.to_string().into(),
+                        Text::figure(workload.counts_total.map(count)),
+                        workload.raw_files.to_string().into(),
+                        seconds(workload.wall_s).into(),
+                    ])
+                })
+                .collect(),
+        }),
+    ]
+}
+
+fn flags(artifacts: &Artifacts) -> Vec<Block> {
+    let (baseline, candidate) = (
+        &artifacts.baseline.rustflags,
+        &artifacts.candidate.rustflags,
+    );
+    let only_baseline = missing_from(baseline, candidate);
+    let only_candidate = missing_from(candidate, baseline);
+    let shared = missing_from(baseline, &only_baseline);
+    let statement = if only_baseline
+        .iter()
+        .chain(&only_candidate)
+        .all(|flag| concerns_profile(flag))
+    {
+        Text::from("The arms differ only in the flags that concern the profile.")
+    } else {
+        Text::toned("The arms differ in more than the profile.", Tone::Bad)
+    };
+    vec![
+        Block::Heading("Flags"),
+        Block::Paragraph(statement),
+        Block::Facts(vec![
+            ("both arms", list(&shared)),
+            ("baseline alone", list(&only_baseline)),
+            ("candidate alone", list(&only_candidate)),
+        ]),
+    ]
+}
+
+/// The flags of `flags` that `others` lacks; a flag given twice must be there twice.
+fn missing_from(flags: &[String], others: &[String]) -> Vec<String> {
+    let mut available: HashMap<&str, usize> = HashMap::new();
+    for flag in others {
+        *available.entry(flag).or_default() += 1;
+    }
+    let mut missing = Vec::new();
+    for flag in flags {
+        match available.get_mut(flag.as_str()) {
+            Some(left) if *left > 0 => *left -= 1,
+            _ => missing.push(flag.clone()),
+        }
+    }
+    missing
+}
+
+/// Use of the profile, its encoding and its diagnostics.
+fn concerns_profile(flag: &str) -> bool {
+    let flag = flag.trim_start_matches("-C").trim_start();
+    ["profile-use=", "llvm-args=-pgo-", "llvm-args=-no-pgo-"]
+        .iter()
+        .any(|start| flag.starts_with(start))
+}
+
+fn list(flags: &[String]) -> Text {
+    if flags.is_empty() {
+        Text::toned("none", Tone::Faint)
+    } else {
+        Text::join(flags.iter().map(Text::literal), " ")
+    }
+}

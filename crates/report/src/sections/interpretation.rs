@@ -1,0 +1,214 @@
+//! How to read the answer: expectations beside results, indicators, warning signs, suitability.
+
+use inferno_measure::record::{Record, Suitability, TrendResult};
+use inferno_measure::scenario::Direction;
+
+use super::{outcome, see};
+use crate::document::{Block, Column, Row, Table, Text, Tone};
+use crate::expectations::{self, ClassResult, HEADLINE_GAIN};
+use crate::figures::{change_interval, limit, percent, plural};
+use crate::hints::{Hint, Sign, hints};
+
+pub(super) fn blocks(record: &Record) -> Vec<Block> {
+    let mut blocks = vec![Block::Heading("Expectations")];
+    blocks.push(Block::List(overall(record)));
+    blocks.push(Block::Table(scenarios(record)));
+    blocks.push(Block::Table(classes(record)));
+    if !record.trends.is_empty() {
+        blocks.push(Block::List(record.trends.iter().map(trend).collect()));
+    }
+    blocks.extend(observations(record));
+    blocks.extend(
+        record
+            .suitability
+            .as_ref()
+            .map(suitability)
+            .unwrap_or_default(),
+    );
+    blocks
+}
+
+/// The hypothesis and the headline figure, each beside what was measured.
+fn overall(record: &Record) -> Vec<Text> {
+    let [low, high] = HEADLINE_GAIN;
+    vec![
+        Text::toned("Hypothesis", Tone::Strong)
+            .then(": PGO gains in CPU-intensive inference and has little effect where I/O or an accelerator dominates: ")
+            .then(outcome(expectations::hypothesis(record)))
+            .then("."),
+        Text::toned("Headline", Tone::Strong)
+            .then(format!(
+                ": CPU-intensive applications are said to take {} to {} less time. Measured: {}: ",
+                limit(low),
+                limit(high),
+                measured_range(record)
+            ))
+            .then(outcome(expectations::headline_gain(record)))
+            .then("."),
+    ]
+}
+
+fn measured_range(record: &Record) -> String {
+    let effects: Vec<f64> = expectations::judged(record)
+        .filter(|scenario| expectations::should_gain(scenario))
+        .filter_map(|scenario| scenario.effect)
+        .collect();
+    let bounds = (
+        effects.iter().copied().reduce(f64::min),
+        effects.iter().copied().reduce(f64::max),
+    );
+    match bounds {
+        (Some(low), Some(high)) => format!(
+            "changes of time of {} in {} of that kind",
+            change_interval(low, high),
+            plural(effects.len(), "scenario")
+        ),
+        _ => "no scenario of that kind has an answer".to_owned(),
+    }
+}
+
+/// What the spec expects of each scenario, in the spec's words.
+fn scenarios(record: &Record) -> Table {
+    let expected = record.scenarios.iter().filter_map(|scenario| {
+        let expected = scenario.scenario.expected?;
+        let verdict = expected
+            .verdict
+            .map(|verdict| verdict.to_string().replace('-', " "));
+        let gain = expected
+            .gain
+            .map(|[low, high]| format!("gain {} to {}", limit(low), limit(high)));
+        let words: Vec<String> = verdict.into_iter().chain(gain).collect();
+        Some(Row::Cells(vec![
+            Text::literal(&scenario.scenario.name),
+            words.join(", ").into(),
+            super::verdict(scenario.verdict),
+            scenario
+                .expectation
+                .map_or_else(Text::not_measured, outcome),
+        ]))
+    });
+    Table {
+        columns: vec![
+            Column::words("scenario"),
+            Column::words("expected"),
+            Column::words("measured"),
+            Column::words("expectation"),
+        ],
+        rows: expected.collect(),
+    }
+}
+
+fn classes(record: &Record) -> Table {
+    Table {
+        columns: vec![
+            Column::words("class"),
+            Column::words("expected"),
+            Column::numbers("faster"),
+            Column::numbers("slower"),
+            Column::numbers("no diff."),
+            Column::numbers("open"),
+            Column::words("expectation"),
+        ],
+        rows: expectations::classes(record).iter().map(class).collect(),
+    }
+}
+
+fn class(result: &ClassResult) -> Row {
+    let counts = result.counts;
+    let numbers = [
+        counts.faster,
+        counts.slower,
+        counts.no_difference,
+        counts.inconclusive,
+    ];
+    let cells = numbers.map(|number| Text::figure((counts.all() > 0).then(|| number.to_string())));
+    let start = [
+        Text::literal(result.class.tag),
+        result.class.prospect.to_string().into(),
+    ];
+    Row::Cells(
+        start
+            .into_iter()
+            .chain(cells)
+            .chain([outcome(result.result)])
+            .collect(),
+    )
+}
+
+fn trend(trend: &TrendResult) -> Text {
+    let direction = match trend.trend.expect {
+        Direction::Increasing => "increases",
+        Direction::Decreasing => "decreases",
+    };
+    let over = trend.trend.over.iter().map(Text::literal);
+    Text::from("Trend: ")
+        .then(Text::literal(&trend.trend.metric))
+        .then(format!(" {direction} over "))
+        .then(Text::join(over, ", "))
+        .then(": ")
+        .then(outcome(trend.result))
+        .then(format!(". {}", trend.detail))
+}
+
+fn observations(record: &Record) -> Vec<Block> {
+    let observed = hints(record);
+    let (indicators, warnings): (Vec<&Hint>, Vec<&Hint>) = observed
+        .iter()
+        .partition(|hint| matches!(hint.sign, Sign::Indicator(_)));
+    let mut items: Vec<Text> = indicators.into_iter().map(observation).collect();
+    let recorded = record
+        .hints
+        .iter()
+        .filter(|hint| observed.iter().all(|seen| seen.id != hint.id));
+    items.extend(recorded.map(|hint| Text::from(hint.text.as_str())));
+    let mut blocks = vec![Block::Heading("How to read it"), Block::List(items)];
+    if !warnings.is_empty() {
+        blocks.push(Block::Heading("Warning signs"));
+        blocks.push(Block::List(warnings.into_iter().map(observation).collect()));
+    }
+    blocks
+}
+
+fn observation(hint: &Hint) -> Text {
+    let text = match hint.sign {
+        Sign::Indicator(result) => outcome(result).then(format!(": {}", hint.text)),
+        Sign::Warning => Text::from(hint.text.as_str()),
+    };
+    match hint.section {
+        Some(section) => text.then(" ").then(see(section)),
+        None => text,
+    }
+}
+
+fn suitability(suitability: &Suitability) -> Vec<Block> {
+    let score = format!(
+        "{:.0} of 100 (prediction interval {:.0} to {:.0}, confidence {}), from evidence that does not include the measured gain.",
+        suitability.score,
+        suitability.low,
+        suitability.high,
+        percent(suitability.confidence)
+    );
+    let rows = suitability.inputs.iter().map(|(name, input)| {
+        Row::Cells(vec![
+            Text::literal(name),
+            Text::figure(
+                input
+                    .value
+                    .map(|value| crate::figures::value(value, &input.unit)),
+            ),
+            Text::from(input.detail.as_str()),
+        ])
+    });
+    vec![
+        Block::Heading("Suitability"),
+        Block::Paragraph(score.into()),
+        Block::Table(Table {
+            columns: vec![
+                Column::words("input"),
+                Column::numbers("value"),
+                Column::words("how"),
+            ],
+            rows: rows.collect(),
+        }),
+    ]
+}

@@ -1,0 +1,150 @@
+//! Figures of both arms beside each other: the parts of a cold start, then everything else.
+
+use std::collections::BTreeSet;
+
+use inferno_measure::record::{MetricResult, Record, Regime, ScenarioResult};
+
+use super::interval;
+use crate::document::{Block, Column, Row, Table, Text, Tone};
+use crate::figures::{change, value};
+use crate::metrics::{COLD_START, CONCURRENCY, Known, known};
+
+pub(super) fn blocks(record: &Record) -> Vec<Block> {
+    let mut blocks = cold_start(record);
+    blocks.push(Block::Heading("Figures"));
+    blocks.push(Block::Paragraph(
+        "Medians over all samples; the change compares the arms pair by pair, as the verdict does. \
+         These intervals hold for one figure each and decide nothing."
+            .into(),
+    ));
+    blocks.push(Block::Table(Table {
+        columns: columns(),
+        rows: figures(record),
+    }));
+    blocks.extend(absent(record).map(Block::Paragraph));
+    blocks
+}
+
+fn columns() -> Vec<Column> {
+    vec![
+        Column::words("figure"),
+        Column::numbers("baseline"),
+        Column::numbers("candidate"),
+        Column::numbers("change").droppable(0),
+        Column::numbers("95 % interval"),
+    ]
+}
+
+/// A part that no log line told is said to be missing, in every cold scenario.
+fn cold_start(record: &Record) -> Vec<Block> {
+    let cold = record
+        .scenarios
+        .iter()
+        .filter(|scenario| scenario.scenario.kind == Regime::Cold);
+    let rows: Vec<Row> = cold
+        .flat_map(|scenario| {
+            let parts = COLD_START.iter().map(|part| match part.of(scenario) {
+                Some(metric) => cells(part.label.into(), metric),
+                None => not_measured(part.label),
+            });
+            std::iter::once(group(scenario)).chain(parts.collect::<Vec<Row>>())
+        })
+        .collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    vec![
+        Block::Heading("Cold start"),
+        Block::Table(Table {
+            columns: columns(),
+            rows,
+        }),
+    ]
+}
+
+fn figures(record: &Record) -> Vec<Row> {
+    record
+        .scenarios
+        .iter()
+        .flat_map(|scenario| {
+            let rows = scenario_figures(scenario);
+            let title = (!rows.is_empty()).then(|| group(scenario));
+            title.into_iter().chain(rows).collect::<Vec<Row>>()
+        })
+        .collect()
+}
+
+/// Known metrics in their order, then the spec's others, then the costs.
+fn scenario_figures(scenario: &ScenarioResult) -> Vec<Row> {
+    let in_order = CONCURRENCY
+        .iter()
+        .filter_map(|metric| Some(cells(metric.label.into(), metric.of(scenario)?)));
+    let others = scenario
+        .metrics
+        .iter()
+        .filter(|(name, _)| known(name).is_none())
+        .map(|(name, metric)| cells(Text::literal(name), metric));
+    let costs = scenario
+        .costs
+        .iter()
+        .map(|(name, metric)| cells(cost_label(name), metric));
+    in_order.chain(others).chain(costs).collect()
+}
+
+fn cost_label(name: &str) -> Text {
+    match name {
+        "wall_ns" => "wall time (decides)".into(),
+        "cpu_ns" => "CPU time".into(),
+        "peak_rss_bytes" => "peak memory".into(),
+        "minor_faults" => "minor page faults".into(),
+        "major_faults" => "major page faults".into(),
+        _ => Text::literal(name),
+    }
+}
+
+fn cells(label: Text, metric: &MetricResult) -> Row {
+    Row::Cells(vec![
+        label,
+        value(metric.baseline.median, &metric.unit).into(),
+        value(metric.candidate.median, &metric.unit).into(),
+        Text::figure(metric.effect.map(change)),
+        interval(metric.ci_low, metric.ci_high),
+    ])
+}
+
+fn not_measured(label: &str) -> Row {
+    let absent = Text::absent;
+    Row::Cells(vec![
+        label.into(),
+        Text::not_measured(),
+        absent(),
+        absent(),
+        absent(),
+    ])
+}
+
+fn group(scenario: &ScenarioResult) -> Row {
+    Row::Group(Text::literal(&scenario.scenario.name))
+}
+
+/// Names what no scenario measured, so that its absence is not overlooked.
+fn absent(record: &Record) -> Option<Text> {
+    let missing = |metric: &&Known| {
+        record
+            .scenarios
+            .iter()
+            .all(|scenario| metric.of(scenario).is_none())
+    };
+    let labels: BTreeSet<&str> = CONCURRENCY
+        .iter()
+        .filter(missing)
+        .map(|metric| metric.label)
+        .collect();
+    let labels: Vec<&str> = labels.into_iter().collect();
+    (!labels.is_empty()).then(|| {
+        Text::toned(
+            format!("Not measured in any scenario: {}.", labels.join(", ")),
+            Tone::Faint,
+        )
+    })
+}

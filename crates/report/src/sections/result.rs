@@ -1,0 +1,151 @@
+//! The answer: one sentence, the counts, a row per scenario, and what is still open.
+
+use inferno_measure::record::{Record, ScenarioResult, Verdict};
+use inferno_measure::scenario::Role;
+
+use super::{interval, outcome, see, share, verdict};
+use crate::document::{Block, Column, Row, Table, Text, Tone};
+use crate::figures::{change, limit, plural};
+use crate::headline::{self, Counts};
+
+pub(super) fn blocks(record: &Record) -> Vec<Block> {
+    let mut summary = Text::toned(headline::sentence(record), Tone::Strong);
+    if let Some(change) = headline::largest_change(record) {
+        summary = summary.then(" ").then(change);
+    }
+    let mut blocks = vec![Block::Paragraph(summary)];
+    if record.scenarios.is_empty() {
+        return blocks;
+    }
+    let counts = Counts::of(&record.scenarios);
+    blocks.push(Block::Paragraph(
+        format!("{}: {counts}.", plural(counts.all(), "scenario")).into(),
+    ));
+    blocks.push(Block::Heading("Result"));
+    blocks.push(Block::Table(scenarios(record)));
+    blocks.push(Block::Paragraph(convention(record)));
+    blocks.extend(guards(record).map(Block::Paragraph));
+    blocks.extend(open_questions(record));
+    blocks
+}
+
+/// Whether the scenarios that must not get slower have kept their time.
+fn guards(record: &Record) -> Option<Text> {
+    let guards: Vec<&ScenarioResult> = record
+        .scenarios
+        .iter()
+        .filter(|scenario| scenario.scenario.role == Role::Guard)
+        .collect();
+    let named = guards.iter().map(|guard| {
+        Text::literal(&guard.scenario.name)
+            .then(" ")
+            .then(verdict(guard.verdict))
+    });
+    (!guards.is_empty()).then(|| {
+        Text::from("Guards, which must not get slower: ")
+            .then(Text::join(named, ", "))
+            .then(".")
+    })
+}
+
+fn scenarios(record: &Record) -> Table {
+    let columns = vec![
+        Column::words("scenario"),
+        Column::words("verdict"),
+        Column::words("kind").droppable(0),
+        Column::numbers("change").droppable(3),
+        Column::numbers("95 % interval"),
+        Column::numbers("n").droppable(1),
+        Column::numbers("MDE"),
+        Column::numbers("noise floor").droppable(2),
+        Column::words("expectation"),
+    ];
+    let mut rows = Vec::new();
+    let mut group = None;
+    for scenario in &record.scenarios {
+        let declared = &scenario.scenario;
+        if group != Some(&declared.group) {
+            group = Some(&declared.group);
+            rows.push(Row::Group(Text::literal(&declared.group)));
+        }
+        rows.push(Row::Cells(vec![
+            Text::literal(&declared.name),
+            verdict(scenario.verdict),
+            declared.kind.to_string().into(),
+            Text::figure(scenario.effect.map(change)),
+            interval(scenario.ci_low, scenario.ci_high),
+            pairs_and_restarts(scenario),
+            share(scenario.mde),
+            share(scenario.noise_floor),
+            scenario
+                .expectation
+                .map_or_else(|| Text::toned("none", Tone::Faint), outcome),
+        ]));
+    }
+    Table { columns, rows }
+}
+
+/// Pairs are counted over all restarts; per restart is what the plan says.
+fn pairs_and_restarts(scenario: &ScenarioResult) -> Text {
+    match (scenario.pairs, scenario.restarts) {
+        (0, _) | (_, 0) => Text::absent(),
+        (pairs, restarts) if pairs.is_multiple_of(restarts) => {
+            format!("{} × {restarts}", pairs / restarts).into()
+        }
+        (pairs, restarts) => format!("{pairs} in {restarts}").into(),
+    }
+}
+
+fn convention(record: &Record) -> Text {
+    let threshold = limit(record.judging.threshold);
+    format!(
+        "Changes are changes of time, candidate against baseline: below zero is faster. \
+         A verdict needs a change of at least {threshold} (δ), and uses intervals that hold \
+         for all scenarios together; the 95 % intervals shown hold for one scenario each. \
+         n: pairs × restarts. MDE: the smallest change that the sample could have shown. \
+         Noise floor: what the baseline showed against a copy of itself. –: not measured."
+    )
+    .into()
+}
+
+fn open_questions(record: &Record) -> Vec<Block> {
+    let items: Vec<Text> = record
+        .scenarios
+        .iter()
+        .filter(|scenario| scenario.verdict == Verdict::Inconclusive)
+        .map(open_question)
+        .collect();
+    if items.is_empty() {
+        return Vec::new();
+    }
+    let pointer = see("inconclusive");
+    vec![
+        Block::Heading("Inconclusive"),
+        Block::List(items),
+        Block::Paragraph(pointer),
+    ]
+}
+
+fn open_question(scenario: &ScenarioResult) -> Text {
+    let text = Text::literal(&scenario.scenario.name)
+        .then(": ")
+        .then(sentence(&scenario.reason));
+    match &scenario.remedy {
+        Some(remedy) => text.then(" ").then(sentence(remedy)),
+        None => text,
+    }
+}
+
+/// `text` with an upper-case first letter and a full stop.
+fn sentence(text: &str) -> String {
+    let text = text.trim();
+    let end = if text.ends_with(['.', '!', '?']) {
+        ""
+    } else {
+        "."
+    };
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        format!("{}{}{end}", first.to_uppercase(), letters.as_str())
+    })
+}

@@ -1,0 +1,58 @@
+//! A report for the terminal, at a given width, with or without colours.
+//!
+//! Lines break between words alone. A table that is too wide loses the columns that may go, then turns
+//! into a short block per row, so that no cell is cut. A word longer than the line stays whole.
+
+mod layout;
+mod paint;
+
+use inferno_measure::record::Record;
+
+use crate::document::{Block, Document, Text, Tone};
+use crate::sections;
+use paint::Painter;
+
+/// Below this nothing is readable; a narrower terminal wraps by itself.
+const WIDTH_MIN: usize = 40;
+
+/// Whether the output may hold colours: only a terminal's may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Text alone, for files and pipes.
+    Plain,
+    /// ANSI colours.
+    Colour,
+}
+
+/// The report of `record` for a terminal of `width` columns.
+pub fn terminal(record: &Record, width: usize, style: Style) -> String {
+    let Document { title, blocks } = sections::document(record);
+    let page = layout::Page {
+        width: width.max(WIDTH_MIN),
+        painter: Painter::new(style),
+    };
+    let mut output = page.paragraph(&title) + "\n";
+    let mut after_heading = false;
+    for block in &blocks {
+        let part = rendered(&page, block);
+        if !part.is_empty() {
+            output.push_str(if after_heading { "" } else { "\n" });
+            output.push_str(&part);
+            output.push('\n');
+        }
+        after_heading = matches!(block, Block::Heading(_));
+    }
+    Painter::finish(&output)
+}
+
+fn rendered(page: &layout::Page, block: &Block) -> String {
+    match block {
+        Block::Heading(heading) => {
+            page.paragraph(&Text::toned(heading.to_uppercase(), Tone::Strong))
+        }
+        Block::Paragraph(text) => page.paragraph(text),
+        Block::List(items) => page.list(items),
+        Block::Facts(facts) => page.facts(facts),
+        Block::Table(table) => page.table(table),
+    }
+}

@@ -1,0 +1,7 @@
+//! Reports of records that are built here: each verdict, missing values, widths, hostile text.
+
+mod builder;
+mod headline;
+mod hints;
+mod markdown;
+mod terminal;

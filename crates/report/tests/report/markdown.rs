@@ -1,0 +1,132 @@
+//! The Markdown form: tables hold together whatever the spec says.
+
+use inferno_measure::record::{ExpectationResult, NullRebuild, Verdict};
+use inferno_report::markdown;
+
+use crate::builder;
+
+/// Cells of a table row, as GitHub splits them.
+fn cells(row: &str) -> usize {
+    row.replace("\\|", "").matches('|').count() - 1
+}
+
+#[test]
+fn the_result_table_holds_every_figure() {
+    let report = markdown(&builder::record());
+    for row in [
+        "| scenario | verdict | kind | change | 95 % interval | n | MDE | noise floor | expectation |",
+        "| **`single_request_pgo_warm`** |  |  |  |  |  |  |  |  |",
+        "| `warm/short` | **faster** | warm | −2.6 % | −3.4 % … −1.8 % | 20 × 8 | 1.2 % | 0.8 % | **not met** |",
+        "| `high/200` | *inconclusive* | warm | – | – | – | – | – | not measured |",
+    ] {
+        assert!(report.contains(row), "{row}\n{report}");
+    }
+}
+
+#[test]
+fn hostile_names_stay_in_their_cells() {
+    let mut record = builder::record();
+    record.name = "# x\n\n<script>".into();
+    let hostile = "a|b`c\n<img src=x>[l](http://x)";
+    record.scenarios[3].scenario.name = hostile.into();
+    record.scenarios[3].scenario.group = hostile.into();
+    record.scenarios[3].reason = hostile.into();
+    record.verification.checks[0].detail = hostile.into();
+    let report = markdown(&record);
+    let mut columns = None;
+    for line in report.lines() {
+        columns = line.starts_with('|').then(|| {
+            let here = cells(line);
+            assert_eq!(columns.unwrap_or(here), here, "{line}");
+            here
+        });
+    }
+    assert!(
+        report.contains("``a\\|b`c <img src=x>[l](http://x)``"),
+        "{report}"
+    );
+    assert!(
+        report.contains("A\\|b\\`c &lt;img src=x&gt;\\[l\\](http://x)."),
+        "{report}"
+    );
+    assert!(
+        report.starts_with("# Profile-guided optimisation of `# x  <script>`\n"),
+        "{report}"
+    );
+}
+
+#[test]
+fn expectations_stand_beside_results() {
+    let mut record = builder::record();
+    record.trends = vec![builder::trend(ExpectationResult::NotMeasured)];
+    let report = markdown(&record);
+    for line in [
+        "| `warm/short` | faster, gain 15 % to 30 % | **faster** | **not met** |",
+        "| `cpu-bound` | gain | 1 | 0 | 0 | 0 | **met** |",
+        "| `cold-start` | little | 0 | 0 | 1 | 0 | **met** |",
+        "| `io-bound` | little | – | – | – | – | not measured |",
+        "less time. Measured: changes of time of −2.6 % … +2.6 % in 2 scenarios of that kind: **not met**.",
+        "- Trend: `gain` increases over `medium/10`, `high/200`: not measured. high/200 was not measured.",
+    ] {
+        assert!(report.contains(line), "{line}\n{report}");
+    }
+}
+
+#[test]
+fn the_headline_figure_is_met_by_a_gain_that_reaches_it() {
+    for (effect, verdict, expected) in [
+        (0.85, Verdict::Faster, "**met**"),
+        (0.905, Verdict::Faster, "**met**"),
+        (0.95, Verdict::Faster, "**not met**"),
+        (1.0, Verdict::NoDifference, "**not met**"),
+    ] {
+        let mut scenario = builder::faster("warm", effect);
+        builder::judged(&mut scenario, verdict, effect, 0.01);
+        let report = markdown(&builder::with_scenarios(vec![scenario]));
+        let headline = report
+            .lines()
+            .find(|line| line.starts_with("- **Headline**"));
+        let headline = headline.expect("the headline expectation is always there");
+        assert!(
+            headline.ends_with(&format!("{expected}.")),
+            "{effect}: {headline}"
+        );
+    }
+}
+
+#[test]
+fn the_hypothesis_needs_both_sides() {
+    let hypothesis = |record| {
+        let report: String = markdown(record);
+        let line = report
+            .lines()
+            .find(|line| line.starts_with("- **Hypothesis**"));
+        line.expect("the hypothesis is always there")
+            .rsplit(": ")
+            .next()
+            .map(str::to_owned)
+    };
+    let warm = builder::faster("warm", 0.9);
+    let cold = builder::scenario("cold", "cold", inferno_measure::record::Regime::Cold);
+    let both = builder::with_scenarios(vec![warm.clone(), cold.clone()]);
+    assert_eq!(hypothesis(&both).as_deref(), Some("**met**."));
+    let one = builder::with_scenarios(vec![warm]);
+    assert_eq!(hypothesis(&one).as_deref(), Some("not measured."));
+    let mut slow = cold;
+    builder::judged(&mut slow, Verdict::Faster, 0.9, 0.01);
+    assert_eq!(
+        hypothesis(&builder::with_scenarios(vec![slow])).as_deref(),
+        Some("**not met**.")
+    );
+}
+
+#[test]
+fn an_audit_that_differs_is_a_warning() {
+    let mut record = builder::record();
+    record.verification.audit = Some(builder::audit(NullRebuild::Differs));
+    assert!(markdown(&record).contains("- *warning* second build of the baseline"));
+    record.verification.audit = None;
+    assert!(
+        markdown(&record).contains("- not measured: a second build of the baseline (`--audit`).")
+    );
+}
