@@ -82,13 +82,19 @@ impl Place {
 
     fn load(&self) -> Result<(Spec, PathBuf)> {
         let spec = Spec::load(&self.spec_file())?;
-        let out = self.out.clone().unwrap_or_else(|| project::default_out(spec.name()));
+        let out = self
+            .out
+            .clone()
+            .unwrap_or_else(|| project::default_out(spec.name()));
         Ok((spec, out))
     }
 }
 
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 struct RunArguments {
     #[command(flatten)]
     place: Place,
@@ -123,7 +129,13 @@ struct RunArguments {
 
 impl RunArguments {
     fn options(&self) -> Result<Options> {
-        let reuse = |again| if again { Reuse::Nothing } else { Reuse::Unchanged };
+        let reuse = |again| {
+            if again {
+                Reuse::Nothing
+            } else {
+                Reuse::Unchanged
+            }
+        };
         let (_, out) = self.place.load()?;
         Ok(Options {
             spec: self.place.spec_file(),
@@ -131,7 +143,11 @@ impl RunArguments {
             budget: self.budget,
             reuse: reuse(self.fresh),
             samples: reuse(self.remeasure),
-            null_rebuild: if self.audit { NullRebuild::Built } else { NullRebuild::Left },
+            null_rebuild: if self.audit {
+                NullRebuild::Built
+            } else {
+                NullRebuild::Left
+            },
             turn_requests: self.turn_requests,
             only: self.only.clone(),
         })
@@ -166,7 +182,11 @@ fn whole(arguments: &RunArguments) -> Result<u8> {
     judge::print(&record, arguments.json)?;
     eprintln!("record: {}", options.out.join("record.json").display());
     eprintln!("report: {}", report.display());
-    Ok(if arguments.gate { gate(&record) } else { inferno_pgo::exit::ANSWERED })
+    Ok(if arguments.gate {
+        gate(&record)
+    } else {
+        inferno_pgo::exit::ANSWERED
+    })
 }
 
 fn noise(arguments: &RunArguments) -> Result<u8> {
@@ -174,13 +194,22 @@ fn noise(arguments: &RunArguments) -> Result<u8> {
     let record = pipeline::run_noise(&options)?;
     judge::print(&record, arguments.json)?;
     eprintln!("record: {}", options.out.join("noise.json").display());
-    Ok(if arguments.gate { gate(&record) } else { inferno_pgo::exit::ANSWERED })
+    Ok(if arguments.gate {
+        gate(&record)
+    } else {
+        inferno_pgo::exit::ANSWERED
+    })
 }
 
 /// A loss weighs more than not knowing.
 fn gate(record: &Record) -> u8 {
     use inferno_measure::record::Verdict;
-    let any = |verdict| record.scenarios.iter().any(|scenario| scenario.verdict == verdict);
+    let any = |verdict| {
+        record
+            .scenarios
+            .iter()
+            .any(|scenario| scenario.verdict == verdict)
+    };
     if any(Verdict::Slower) {
         inferno_pgo::exit::SLOWER
     } else if any(Verdict::Inconclusive) {

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 /// The workspace's root. Commands work from any directory below it.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."))
 }
 
 /// The spec of `cargo xtask pgo` without `--spec`.

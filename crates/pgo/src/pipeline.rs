@@ -168,7 +168,7 @@ fn finish(
     path: &std::path::Path,
 ) -> Result<Record> {
     let scenarios = verdict::judge(measured, &judging);
-    let trends = verdict::judge_trends(&session.spec().declared_trends(), &scenarios);
+    let trends = verdict::judge_trends(&session.spec().declared_trends(), &scenarios, &judging);
     let record = assemble::record(session, proof, judging, scenarios, trends)?;
     record.write(path)?;
     Ok(record)

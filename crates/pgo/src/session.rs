@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use inferno_measure::campaign::{self, Campaign, KnownCost, Measured, Observer};
+use inferno_measure::plan::Plan;
 use inferno_measure::record::{Audit, Check, StageKind, StageState};
 use inferno_measure::scenario::{Arms, Judging, Scenario};
 
@@ -244,12 +245,15 @@ impl Session {
                 .files(&assets.files)?
                 .finish();
             self.progress.start(&format!("train {}", workload.name));
-            let profile =
-                self.stages
-                    .run(&format!("train-{index}"), StageKind::Train, &key, || {
-                        let raw = output.raw_profiles(Purpose::Training, index);
-                        train::run(spec, workload, instrumented, &assets.env, &tool, &raw)
-                    })?;
+            let profile = self.stages.run(
+                &format!("train {}", workload.name),
+                StageKind::Train,
+                &key,
+                || {
+                    let raw = output.raw_profiles(Purpose::Training, index);
+                    train::run(spec, workload, instrumented, &assets.env, &tool, &raw)
+                },
+            )?;
             self.progress
                 .finish(&format!("{} raw profiles", profile.raw_files));
             profiles.push(profile);
@@ -560,10 +564,28 @@ impl Session {
 struct Shown<'a>(&'a mut Progress);
 
 impl Observer for Shown<'_> {
-    fn planned(&mut self, lines: &[String]) {
-        for line in lines {
-            self.0.say(&format!("  {line}"));
+    fn planned(&mut self, plan: &Plan) {
+        let shares = plan
+            .units
+            .iter()
+            .flat_map(|unit| unit.scenarios.iter().map(|share| (unit.restarts, share)));
+        for (restarts, share) in shares {
+            self.0.say(&format!(
+                "  {}: {restarts} restarts of {} pairs",
+                share.scenario, share.pairs
+            ));
         }
+        for waiting in &plan.waiting {
+            self.0.say(&format!(
+                "  {}: does not fit, needs --budget {:.0}s",
+                waiting.scenario,
+                waiting.budget_s.ceil()
+            ));
+        }
+        self.0.say(&format!(
+            "  sampling takes about {:.0} s",
+            plan.expected_s()
+        ));
     }
 
     fn progress(&mut self, progress: &campaign::Progress<'_>) {

@@ -11,6 +11,7 @@ use std::time::Instant;
 use inferno_measure::record::{Stage, StageKind, StageState};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use crate::digest;
 use crate::error::{Error, Result};
 
 /// What may be taken from an earlier run.
@@ -127,7 +128,7 @@ impl Stages {
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        self.directory.join(format!("{name}.json"))
+        self.directory.join(file_name(name))
     }
 
     /// Notes a stage that was timed elsewhere.
@@ -142,6 +143,21 @@ impl Stages {
     }
 }
 
+/// A stage's name may hold a workload's, which is any text: what no file name should have is
+/// replaced, and a digest keeps two such names apart.
+fn file_name(stage: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if stage.chars().all(plain) {
+        return format!("{stage}.json");
+    }
+    let readable: String = stage
+        .chars()
+        .map(|c| if plain(c) { c } else { '-' })
+        .take(40)
+        .collect();
+    format!("{readable}-{}.json", &digest::text(stage)[..8])
+}
+
 /// Writes to a temporary file beside `path` and renames it: readers see the old file or the new
 /// one.
 ///
@@ -154,4 +170,52 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
     file.persist(path)
         .map_err(|error| Error::io("write", path)(error.error))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    struct Answer(u32);
+
+    impl Whole for Answer {
+        fn is_whole(&self) -> bool {
+            self.0 != 13
+        }
+    }
+
+    fn answer(directory: &Path, reuse: Reuse, key: &str, value: u32) -> (u32, StageState) {
+        let mut stages = Stages::new(directory.to_owned(), reuse);
+        let kept = stages.run("ask", StageKind::Other, key, || Ok(Answer(value)));
+        (kept.expect("an answer").0, stages.timings()[0].state)
+    }
+
+    #[test]
+    fn a_stage_runs_once_per_key() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let ask = |reuse, key, value| answer(directory.path(), reuse, key, value);
+        assert_eq!(ask(Reuse::Unchanged, "a", 1), (1, StageState::Ran));
+        assert_eq!(ask(Reuse::Unchanged, "a", 2), (1, StageState::Reused));
+        assert_eq!(ask(Reuse::Unchanged, "b", 3), (3, StageState::Ran));
+        assert_eq!(ask(Reuse::Nothing, "b", 4), (4, StageState::Ran));
+    }
+
+    #[test]
+    fn damaged_output_and_damaged_notes_are_made_again() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let ask = |value| answer(directory.path(), Reuse::Unchanged, "a", value);
+        assert_eq!(ask(13), (13, StageState::Ran));
+        assert_eq!(ask(14), (14, StageState::Ran));
+        std::fs::write(directory.path().join("ask.json"), "{\"key\":").expect("a file");
+        assert_eq!(ask(15), (15, StageState::Ran));
+    }
+
+    #[test]
+    fn file_names_are_plain_and_distinct() {
+        assert_eq!(file_name("merge"), "merge.json");
+        let names = ["train a/b", "train a b", "train ../../x"].map(file_name);
+        assert!(names.iter().all(|name| !name.contains(['/', ' '])));
+        assert_ne!(names[0], names[1]);
+    }
 }

@@ -29,8 +29,8 @@ impl Status {
             ("baseline".to_owned(), binary("baseline")),
             ("instrumented".to_owned(), binary("instrumented")),
         ];
-        for (index, train) in spec.train().iter().enumerate() {
-            let profile = stages.last::<WorkloadProfile>(&format!("train-{index}"));
+        for train in spec.train() {
+            let profile = stages.last::<WorkloadProfile>(&format!("train {}", train.name));
             let detail = profile.map(|profile| {
                 format!(
                     "{} raw profiles, {:.1} s",

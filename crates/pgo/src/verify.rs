@@ -184,11 +184,11 @@ fn outputs_agree(
         startup_s: first.cost.startup.as_secs_f64(),
         sample_s: first.cost.sample.as_secs_f64(),
     };
-    if comparable(&first, output) == comparable(&other, output) {
+    if comparable(&first, output)? == comparable(&other, output)? {
         return Ok(cost);
     }
     let again = on(&baseline.path, SampledArm::Baseline)?;
-    if comparable(&first, output) == comparable(&again, output) {
+    if comparable(&first, output)? == comparable(&again, output)? {
         return Err(Error::Verification {
             check: "outputs-agree",
             message: format!("scenario `{}`: baseline and candidate put out different results", scenario.name),
@@ -203,32 +203,26 @@ fn outputs_agree(
 }
 
 /// What of a trial must be equal; `None` where nothing is compared.
-fn comparable(trial: &Trial, output: &Output) -> Option<Vec<String>> {
-    match output {
+fn comparable(trial: &Trial, output: &Output) -> Result<Option<Vec<String>>> {
+    let warm = !trial.output_sha256.is_empty();
+    Ok(match output {
         Output::Unchecked => None,
-        Output::Stdout | Output::Regex(_) if !trial.output_sha256.is_empty() => {
-            Some(trial.output_sha256.clone())
-        }
+        Output::Stdout | Output::Regex(_) if warm => Some(trial.output_sha256.clone()),
         Output::Stdout => Some(vec![crate::digest::bytes(&trial.stdout)]),
-        Output::Regex(pattern) => Some(captures(pattern, &String::from_utf8_lossy(&trial.stdout))),
-    }
+        Output::Regex(pattern) => Some(captures(pattern, &String::from_utf8_lossy(&trial.stdout))?),
+    })
 }
 
 /// Every match's first group, or the whole match where the pattern has no group.
-fn captures(pattern: &str, text: &str) -> Vec<String> {
-    // The spec's check has compiled it.
-    let Ok(pattern) = Regex::new(pattern) else {
-        return Vec::new();
+fn captures(pattern: &str, text: &str) -> Result<Vec<String>> {
+    let pattern = Regex::new(pattern).map_err(|error| Error::Internal(error.to_string()))?;
+    let of_match = |groups: regex::Captures<'_>| {
+        groups
+            .get(1)
+            .or(groups.get(0))
+            .map_or_else(String::new, |group| group.as_str().to_owned())
     };
-    let found = pattern.captures_iter(text);
-    found
-        .filter_map(|groups| {
-            groups
-                .get(1)
-                .or(groups.get(0))
-                .map(|group| group.as_str().to_owned())
-        })
-        .collect()
+    Ok(pattern.captures_iter(text).map(of_match).collect())
 }
 
 fn outputs_check(output: &Output, scenarios: usize) -> Check {
@@ -384,8 +378,12 @@ mod tests {
 
     #[test]
     fn captures_take_the_group_or_the_match() {
-        assert_eq!(captures("sum=(\\d+)", "sum=1 sum=22"), ["1", "22"]);
-        assert_eq!(captures("\\d+", "sum=1 sum=22"), ["1", "22"]);
+        for pattern in ["sum=(\\d+)", "\\d+"] {
+            assert_eq!(
+                captures(pattern, "sum=1 sum=22").expect("a valid pattern"),
+                ["1", "22"]
+            );
+        }
     }
 
     #[test]

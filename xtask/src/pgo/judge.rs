@@ -17,13 +17,27 @@ pub(super) fn run(path: &Path, json: bool) -> Result<u8> {
 
 pub(super) fn print(record: &Record, json: bool) -> Result<()> {
     let text = if json {
-        serde_json::to_string_pretty(record).map_err(|error| Error::Check(error.to_string()))? + "\n"
+        serde_json::to_string_pretty(record).map_err(|error| Error::Check(error.to_string()))?
+            + "\n"
     } else {
         let terminal = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let style = if terminal { Style::Colour } else { Style::Plain };
-        inferno_report::terminal(record, inferno_report::terminal_width(), style)
+        let style = if terminal {
+            Style::Colour
+        } else {
+            Style::Plain
+        };
+        inferno_report::terminal(record, width(), style)
     };
     // A reader that has read enough, such as `head`, is no failure.
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())
+}
+
+/// Columns of the terminal; of a file or pipe, what a log shows without wrapping.
+fn width() -> usize {
+    const ELSEWHERE: usize = 100;
+    let terminal = console::Term::stdout();
+    terminal
+        .size_checked()
+        .map_or(ELSEWHERE, |(_, columns)| usize::from(columns))
 }

@@ -20,8 +20,11 @@ pub(super) fn instrument(place: &Place) -> Result<u8> {
     let mut session = open(place)?;
     let instrumented = session.instrument()?;
     println!("{}", instrumented.artifact().path.display());
-    session.say("train it with LLVM_PROFILE_FILE='DIR/run_%m_%p.profraw' set, let it end by itself,");
-    session.say("then: cargo xtask pgo merge DIR; or run the declared training: cargo xtask pgo train");
+    session
+        .say("train it with LLVM_PROFILE_FILE='DIR/run_%m_%p.profraw' set, let it end by itself,");
+    session.say(
+        "then: cargo xtask pgo merge DIR; or run the declared training: cargo xtask pgo train",
+    );
     Ok(ANSWERED)
 }
 

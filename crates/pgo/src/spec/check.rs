@@ -29,10 +29,7 @@ pub(super) fn syntax(path: &Path, text: &str, error: &toml::de::Error) -> Error 
 fn nearest_key(message: &str) -> Option<String> {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let unknown = message.starts_with("unknown").then(|| quoted.next())??;
-    let nearest = quoted.max_by(|left, right| {
-        let similarity = |key: &str| strsim::jaro_winkler(unknown, key);
-        similarity(left).total_cmp(&similarity(right))
-    })?;
+    let nearest = quoted.min_by_key(|key| strsim::osa_distance(unknown, key))?;
     Some(format!("did you mean `{nearest}`?"))
 }
 

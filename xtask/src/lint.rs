@@ -1,0 +1,37 @@
+//! `cargo xtask lint`: what a change must pass before it is reviewed.
+
+use xshell::{Shell, cmd};
+
+use crate::error::Result;
+use crate::project;
+
+pub(crate) fn run() -> Result<u8> {
+    let sh = Shell::new()?;
+    sh.change_dir(project::root());
+    cmd!(sh, "cargo fmt --all --check").run()?;
+    cmd!(
+        sh,
+        "cargo clippy --workspace --all-targets --features inferno-inference/candle -- -D warnings"
+    )
+    .run()?;
+    for manifest in fixtures(&sh)? {
+        cmd!(sh, "cargo fmt --check --manifest-path {manifest}").run()?;
+    }
+    if which::which("shellcheck").is_ok() {
+        cmd!(
+            sh,
+            "shellcheck .ci/run crates/inference/build-pgo-concurrent.sh"
+        )
+        .run()?;
+    } else {
+        eprintln!("shellcheck is not installed: the scripts were not checked");
+    }
+    Ok(inferno_pgo::exit::ANSWERED)
+}
+
+/// The fixtures are packages of their own, outside the workspace.
+fn fixtures(sh: &Shell) -> Result<Vec<std::path::PathBuf>> {
+    let entries = sh.read_dir("fixtures")?;
+    let manifests = entries.into_iter().map(|entry| entry.join("Cargo.toml"));
+    Ok(manifests.filter(|manifest| manifest.is_file()).collect())
+}

@@ -1,0 +1,39 @@
+//! `cargo xtask test`: the fast tests, or with `--slow` all of them.
+
+use clap::Args;
+use inferno_pgo::assets;
+use xshell::{Shell, cmd};
+
+use crate::error::Result;
+use crate::project;
+use crate::setup;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Also the tests named `slow_…`: the pipeline on the fixtures, and the real model
+    #[arg(long)]
+    slow: bool,
+    /// Only tests whose name contains this
+    filter: Option<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
+    let tool = setup::tool()?;
+    eprintln!("llvm-profdata {} at {}", tool.version, tool.path.display());
+    let sh = Shell::new()?;
+    sh.change_dir(project::root());
+    let mut skip = vec!["--skip", "slow_"];
+    if arguments.slow {
+        skip.clear();
+        let name = project::DEFAULT_MODEL;
+        let model = assets::fetch(|progress| inferno_provision::fetch_model(name, progress))?;
+        sh.set_var("BENCH_MODEL_PATH", model);
+    }
+    let filter = arguments.filter.as_slice();
+    cmd!(
+        sh,
+        "cargo test --workspace --features inferno-inference/candle -- {filter...} {skip...}"
+    )
+    .run()?;
+    Ok(inferno_pgo::exit::ANSWERED)
+}
