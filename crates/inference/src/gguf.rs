@@ -12,6 +12,9 @@ mod tensor_type;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use crate::error::Error;
 
 pub use metadata::{Metadata, Value};
 use reader::Reader;
@@ -38,14 +41,45 @@ const MIN_PAIR_BYTES: u64 = 8 + 4 + 1;
 /// Least bytes of a tensor description: name length, dimensions, type, offset.
 const MIN_TENSOR_BYTES: u64 = 8 + 4 + 4 + 8;
 
-/// What does not hold in a file, in words for a message.
+/// Whether a file is damaged or merely of a kind that is not for this engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ProblemKind {
+    Corrupt,
+    Unsupported,
+}
+
+/// What does not hold in a file, in words for a message; the reader does not know the file's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Problem(pub(crate) String);
+#[error("{text}")]
+pub struct Problem {
+    kind: ProblemKind,
+    text: String,
+}
 
 impl Problem {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+    /// The file contradicts itself or the format.
+    pub(crate) fn corrupt(text: impl Into<String>) -> Self {
+        Self {
+            kind: ProblemKind::Corrupt,
+            text: text.into(),
+        }
+    }
+
+    /// The file is in order and holds what the engine cannot run.
+    pub(crate) fn unsupported(text: impl Into<String>) -> Self {
+        Self {
+            kind: ProblemKind::Unsupported,
+            text: text.into(),
+        }
+    }
+
+    /// The error that names the file.
+    pub(crate) fn in_file(self, path: &Path) -> Error {
+        let (path, problem) = (path.to_owned(), self.text);
+        match self.kind {
+            ProblemKind::Corrupt => Error::CorruptModel { path, problem },
+            ProblemKind::Unsupported => Error::UnsupportedModel { path, problem },
+        }
     }
 }
 
@@ -81,7 +115,7 @@ impl Header {
         let file_bytes = source
             .seek(SeekFrom::End(0))
             .and_then(|end| source.rewind().map(|()| end))
-            .map_err(|error| Problem::new(format!("its size cannot be found: {error}")))?;
+            .map_err(|error| Problem::corrupt(format!("its size cannot be found: {error}")))?;
         let mut reader = Reader::new(source, file_bytes);
         let (tensor_count, pair_count) = read_counts(&mut reader)?;
         let metadata = Metadata::read(&mut reader, pair_count)?;
@@ -90,7 +124,7 @@ impl Header {
         let data_start = reader
             .position()
             .checked_next_multiple_of(alignment)
-            .ok_or_else(|| Problem::new("the alignment overflows"))?;
+            .ok_or_else(|| Problem::corrupt("the alignment overflows"))?;
         let tensors = place(descriptions, data_start, alignment, file_bytes)?;
         Ok(Self { metadata, tensors })
     }
@@ -99,13 +133,13 @@ impl Header {
 fn read_counts(reader: &mut Reader<'_, impl Read>) -> Result<(u64, u64), Problem> {
     let magic = reader.bytes::<4>("the magic number")?;
     if magic != MAGIC {
-        return Err(Problem::new(format!(
+        return Err(Problem::corrupt(format!(
             "it begins with {magic:02x?}, not with \"GGUF\""
         )));
     }
     let version = reader.u32("the version")?;
     if !VERSIONS.contains(&version) {
-        return Err(Problem::new(format!(
+        return Err(Problem::unsupported(format!(
             "it has version {version}; versions 2 and 3 (little-endian) are supported"
         )));
     }
@@ -116,7 +150,7 @@ fn read_counts(reader: &mut Reader<'_, impl Read>) -> Result<(u64, u64), Problem
         .zip(pair_count.checked_mul(MIN_PAIR_BYTES))
         .and_then(|(tensors, pairs)| tensors.checked_add(pairs));
     if needed.is_none_or(|needed| needed > reader.remaining()) {
-        return Err(Problem::new(format!(
+        return Err(Problem::corrupt(format!(
             "it claims {tensor_count} tensors and {pair_count} metadata keys, which its {} bytes \
              cannot hold",
             reader.file_bytes()
@@ -145,7 +179,7 @@ fn read_tensor(reader: &mut Reader<'_, impl Read>) -> Result<Description, Proble
     let name = reader.string("a tensor's name", MAX_NAME_BYTES)?;
     let dimensions = reader.u32("a tensor's number of dimensions")?;
     if !(1..=MAX_DIMENSIONS).contains(&dimensions) {
-        return Err(Problem::new(format!(
+        return Err(Problem::corrupt(format!(
             "tensor {name:?} has {dimensions} dimensions; 1 to {MAX_DIMENSIONS} are possible"
         )));
     }
@@ -153,17 +187,17 @@ fn read_tensor(reader: &mut Reader<'_, impl Read>) -> Result<Description, Proble
     for _ in 0..dimensions {
         let length = reader.u64("a tensor's shape")?;
         let length = usize::try_from(length).ok().filter(|&length| length > 0);
-        shape.push(length.ok_or_else(|| Problem::new(format!("tensor {name:?} is empty")))?);
+        shape.push(length.ok_or_else(|| Problem::corrupt(format!("tensor {name:?} is empty")))?);
     }
     shape.reverse();
     let type_id = reader.u32("a tensor's type")?;
     let tensor_type = TensorType::from_id(type_id).ok_or_else(|| {
-        Problem::new(format!(
+        Problem::unsupported(format!(
             "tensor {name:?} has the type number {type_id}, which is unknown or not supported"
         ))
     })?;
     let size_bytes = tensor_type.size_bytes(&shape).ok_or_else(|| {
-        Problem::new(format!(
+        Problem::corrupt(format!(
             "tensor {name:?} of shape {shape:?} is too large or not made of whole {tensor_type:?} \
              blocks"
         ))
@@ -185,7 +219,7 @@ fn alignment_bytes(metadata: &Metadata) -> Result<u64, Problem> {
     if alignment.is_power_of_two() && (8..=65_536).contains(&alignment) {
         Ok(alignment)
     } else {
-        Err(Problem::new(format!(
+        Err(Problem::corrupt(format!(
             "general.alignment is {alignment}; a power of two from 8 to 65536 was expected"
         )))
     }
@@ -208,16 +242,16 @@ fn place(
         let start = data_start.checked_add(offset);
         let end = start.and_then(|start| start.checked_add(size));
         let (Some(start), Some(end)) = (start, end) else {
-            return Err(Problem::new(format!("tensor {name:?} has an absurd offset")));
+            return Err(Problem::corrupt(format!("tensor {name:?} has an absurd offset")));
         };
         if end > file_bytes {
-            return Err(Problem::new(format!(
+            return Err(Problem::corrupt(format!(
                 "tensor {name:?} needs bytes {start} to {end}, the file has {file_bytes}: it is \
                  truncated or damaged"
             )));
         }
         if !offset.is_multiple_of(alignment) {
-            return Err(Problem::new(format!(
+            return Err(Problem::corrupt(format!(
                 "tensor {name:?} is at offset {offset}, which is no multiple of {alignment}"
             )));
         }
@@ -228,11 +262,11 @@ fn place(
             size_bytes: description.size_bytes,
         };
         if tensors.insert(name.clone(), info).is_some() {
-            return Err(Problem::new(format!("tensor {name:?} is there twice")));
+            return Err(Problem::corrupt(format!("tensor {name:?} is there twice")));
         }
     }
     if total_bytes > file_bytes.saturating_sub(data_start) {
-        return Err(Problem::new("its tensors overlap"));
+        return Err(Problem::corrupt("its tensors overlap"));
     }
     Ok(tensors)
 }

@@ -193,7 +193,7 @@ impl Metadata {
 }
 
 fn missing(key: &str) -> Problem {
-    Problem::new(format!("the key {key:?} is missing"))
+    Problem::corrupt(format!("the key {key:?} is missing"))
 }
 
 fn wrong_type(key: &str, found: &Value, expected: &str) -> Problem {
@@ -207,7 +207,7 @@ fn wrong_type(key: &str, found: &Value, expected: &str) -> Problem {
         Value::Integers(_) => "an array of integers".to_owned(),
         Value::Skipped => "an array of another kind".to_owned(),
     };
-    Problem::new(format!("the key {key:?} is {found}; {expected} was expected"))
+    Problem::corrupt(format!("the key {key:?} is {found}; {expected} was expected"))
 }
 
 fn read_value(

@@ -98,7 +98,7 @@ impl<'a, R: Read> Reader<'a, R> {
 
     /// A problem at the current byte.
     pub(super) fn problem(&self, text: &str) -> Problem {
-        Problem::new(format!("{text} (at byte {})", self.position))
+        Problem::corrupt(format!("{text} (at byte {})", self.position))
     }
 
     fn fill(&mut self, bytes: &mut [u8], what: &str) -> Result<(), Problem> {

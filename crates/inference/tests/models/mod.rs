@@ -1,0 +1,41 @@
+//! The models that tests run on: the synthetic one always, the real one when there is one.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use inferno_inference::backend::Backend;
+use inferno_inference::candle::{CandleBackend, CandleModel};
+
+/// The file of `synthetic-tiny`, written once per test program.
+pub fn synthetic_path() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("synthetic-tiny.gguf");
+        inferno_provision::synthetic::write(&path).expect("writing the synthetic model");
+        path
+    })
+}
+
+/// `synthetic-tiny` on candle, loaded once per test program.
+#[allow(dead_code, reason = "not every test program needs it")]
+pub fn synthetic() -> Arc<CandleModel> {
+    static MODEL: OnceLock<Arc<CandleModel>> = OnceLock::new();
+    let load = || Arc::new(CandleBackend.load(synthetic_path()).expect("loading the synthetic model"));
+    Arc::clone(MODEL.get_or_init(load))
+}
+
+/// The model that `BENCH_MODEL_PATH` names; says so on the terminal when `test` is skipped for
+/// want of it, past the capture of test output.
+#[allow(dead_code, reason = "not every test program needs it")]
+pub fn real(test: &str) -> Option<Arc<CandleModel>> {
+    let Some(path) = std::env::var_os("BENCH_MODEL_PATH") else {
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED {test}: set BENCH_MODEL_PATH to the SmolLM2-135M-Instruct GGUF to run it"
+        );
+        return None;
+    };
+    let model = CandleBackend.load(Path::new(&path));
+    Some(Arc::new(model.expect("loading the model of BENCH_MODEL_PATH")))
+}
