@@ -118,16 +118,14 @@ pub fn measure(campaign: &Campaign<'_>, observer: &mut dyn Observer) -> Result<V
         Some(plan) => Log::resume(&log_path, &key)?.map(|(log, entries)| (log, entries, plan)),
         None => None,
     };
-    let (mut log, mut entries, plan) = match resumed {
-        Some(resumed) => resumed,
-        None => {
-            let mut log = Log::create(&log_path, &key)?;
-            let (plan, entries) = explore(campaign, &key, &mut log, observer)?;
-            let text =
-                serde_json::to_vec_pretty(&plan).map_err(|source| Error::Encode { source })?;
-            write_atomically(&plan_path, &text)?;
-            (log, entries, plan)
-        }
+    let (mut log, mut entries, plan) = if let Some(resumed) = resumed {
+        resumed
+    } else {
+        let mut log = Log::create(&log_path, &key)?;
+        let (plan, entries) = explore(campaign, &key, &mut log, observer)?;
+        let text = serde_json::to_vec_pretty(&plan).map_err(|source| Error::Encode { source })?;
+        write_atomically(&plan_path, &text)?;
+        (log, entries, plan)
     };
     observer.planned(&plan);
     schedule::carry_out(campaign, &plan, &mut log, &mut entries, observer)?;

@@ -307,7 +307,7 @@ mod tests {
         let (sender, lines) = mpsc::channel();
         let finished = shell("echo one; printf two")
             .stdout(Output::Lines(Box::new(move |line| {
-                sender.send(line.to_owned()).unwrap()
+                sender.send(line.to_owned()).unwrap();
             })))
             .run()
             .unwrap();

@@ -123,7 +123,7 @@ impl Session {
             index: block.index,
             start_order: self.start_order.clone(),
             startup_ns: self.per_arm(|worker| Some(worker.startup_ns())),
-            idle_cpu_ns: self.per_arm(|worker| worker.idle_cpu_ns()),
+            idle_cpu_ns: self.per_arm(Worker::idle_cpu_ns),
             host: Some(probe.finish(switches, self.pin)),
             pairs: taken,
         })

@@ -40,14 +40,14 @@ pub(super) fn cold(
     cache: PageCache,
 ) -> Result<Found> {
     let known = campaign.known_costs.get(&scenario.name);
-    let sample_s = match (known, cache) {
-        (Some(cost), PageCache::Warm) => cost.sample.as_secs_f64(),
-        _ => {
-            let cold = Cold::prepare(scenario, campaign.arms, cache)?;
-            let started = Instant::now();
-            cold.sample(Arm::Baseline)?;
-            started.elapsed().as_secs_f64()
-        }
+    // A known cost was taken with the inputs in memory.
+    let sample_s = if let (Some(cost), PageCache::Warm) = (known, cache) {
+        cost.sample.as_secs_f64()
+    } else {
+        let cold = Cold::prepare(scenario, campaign.arms, cache)?;
+        let started = Instant::now();
+        cold.sample(Arm::Baseline)?;
+        started.elapsed().as_secs_f64()
     };
     let demand = Demand {
         scenario: scenario.name.clone(),

@@ -86,7 +86,7 @@ fn ticks() -> Option<Ticks> {
     parse_ticks(&read("/proc/stat")?)
 }
 
-/// proc_stat(5): `cpu user nice system idle iowait irq softirq steal guest guest_nice`;
+/// `/proc/stat`, see proc(5): `cpu user nice system idle iowait irq softirq steal guest guest_nice`;
 /// guest time is part of user time.
 fn parse_ticks(stat: &str) -> Option<Ticks> {
     let values = stat.lines().next()?.strip_prefix("cpu ")?;

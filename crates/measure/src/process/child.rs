@@ -26,6 +26,10 @@ const INTERRUPT_DRAIN: Duration = Duration::from_secs(2);
 /// Time in which a stopped process must report that all its threads have stopped.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
+/// Pause between two looks at the CPU clock of a stopped process, and how many there are.
+const SETTLE_PAUSE: Duration = Duration::from_micros(50);
+const SETTLE_ATTEMPTS: u32 = 100;
+
 /// Which cores a child may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pinning {
@@ -167,12 +171,10 @@ impl Child {
         stdin.flush()
     }
 
-    /// The captured standard error so far, waiting shortly for more if the child is dead.
-    pub(crate) fn stderr_so_far(&self) -> Vec<u8> {
-        self.stderr
-            .as_ref()
-            .map(Capture::so_far)
-            .unwrap_or_default()
+    /// Kills the child and gives all that it wrote to standard error.
+    pub(crate) fn kill_for_stderr(&mut self) -> Vec<u8> {
+        self.kill();
+        self.stderr.as_mut().map(Capture::take).unwrap_or_default()
     }
 
     /// How the child ended, if it has ended within `limit`.
@@ -217,6 +219,23 @@ impl Child {
     /// CPU time of the child so far, in nanoseconds; `None` where the platform cannot tell.
     pub(crate) fn cpu_time_ns(&self) -> Option<u64> {
         system::cpu_time_ns(self.pid)
+    }
+
+    /// CPU time of the stopped child. The kernel reports the stop some microseconds before
+    /// the last thread leaves its core, which may be much later when others want that core:
+    /// so each thread is waited for, and the clock is read until it stands still.
+    pub(crate) fn settled_cpu_time_ns(&self) -> Option<u64> {
+        system::wait_until_off_cpu(self.pid);
+        let mut settled = self.cpu_time_ns()?;
+        for _ in 0..SETTLE_ATTEMPTS {
+            thread::sleep(SETTLE_PAUSE);
+            let now = self.cpu_time_ns()?;
+            if now == settled {
+                break;
+            }
+            settled = now;
+        }
+        Some(settled)
     }
 
     /// The process id.
@@ -374,13 +393,6 @@ impl Capture {
         let surplus = kept.len().saturating_sub(self.limit_bytes);
         kept.drain(..surplus);
         kept
-    }
-
-    fn so_far(&self) -> Vec<u8> {
-        self.kept
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
     }
 }
 

@@ -1,5 +1,5 @@
-//! The two system calls that no safe wrapper offers: `wait4`, which reaps one child
-//! with its own accounting, and the CPU-time clock of another process.
+//! What the system tells of a child: `wait4`, which reaps it with its own accounting, and
+//! its CPU-time clock. Neither has a safe wrapper.
 #![expect(
     unsafe_code,
     reason = "wait4 and clock_getcpuclockid have no safe wrapper"
@@ -81,4 +81,17 @@ pub(super) fn cpu_time_ns(pid: i32) -> Option<u64> {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn cpu_time_ns(_pid: i32) -> Option<u64> {
     None
+}
+
+/// Returns once no thread of the stopped process is on a core or wants one, as far as the
+/// kernel tells: it answers what a sleeping thread's system call is only after the thread
+/// has left its core.
+pub(super) fn wait_until_off_cpu(pid: i32) {
+    let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
+        return;
+    };
+    for task in tasks.flatten() {
+        // Where the kernel does not tell, the reader of the clock still sees it move.
+        let _told = std::fs::read(task.path().join("syscall"));
+    }
 }

@@ -100,7 +100,7 @@ fn compare(trend: &Trend, known: &[Known], threshold: f64) -> (ExpectationResult
         );
     };
     let (step, half_width) = step(trend.expect, first, last);
-    let range = format!("{:+.4} ± {half_width:.4}", step);
+    let range = format!("{step:+.4} ± {half_width:.4}");
     for (names, pair) in trend.over.windows(2).zip(known.windows(2)) {
         let (step, half_width) = self::step(trend.expect, &pair[0], &pair[1]);
         if step + half_width < 0.0 {

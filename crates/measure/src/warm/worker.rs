@@ -115,19 +115,16 @@ impl Worker {
             idle_cpu_ns: Some(0),
         };
         let line = worker.receive(&scenario.name, launch.timeout, "become ready")?;
-        match serde_json::from_str(&line) {
-            Ok(Ready {
-                ready: true,
-                startup_ns,
-            }) => worker.startup_ns = startup_ns,
-            _ => {
-                let problem = format!(
-                    "its first line is not {{\"ready\": true, \"startup_ns\": …}} but {}",
-                    quoted(&line)
-                );
-                return Err(worker.failed(&scenario.name, problem));
-            }
-        }
+        let Ok(Ready {
+            ready: true,
+            startup_ns,
+        }) = serde_json::from_str(&line)
+        else {
+            let expected = "{\"ready\": true, \"startup_ns\": …}";
+            let problem = format!("says {} first, not {expected}", quoted(&line));
+            return Err(worker.failed(&scenario.name, &problem));
+        };
+        worker.startup_ns = startup_ns;
         Ok(worker)
     }
 
@@ -164,74 +161,45 @@ impl Worker {
         }
         let line = self.receive(name, scenario.timeout, "answer")?;
         let round_trip_ns = u64::try_from(sent.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let reply = serde_json::from_str(&line).map_err(|_| {
-            self.failed(
-                name,
-                format!("answers with a malformed line: {}", quoted(&line)),
-            )
-        })?;
-        let (answered, problem) = match &reply {
-            Reply::Failed {
-                seq: answered,
-                error,
-            } => (*answered, Some(format!("answers with an error: {error}"))),
-            Reply::Answered {
-                seq: answered,
-                wall_ns: 0,
-                ..
-            } => (
-                *answered,
-                Some("answers with wall_ns 0, which is no time".to_owned()),
-            ),
-            Reply::Answered { seq: answered, .. } => (*answered, None),
-        };
-        if answered != seq {
-            return Err(self.failed(name, format!("answers request {answered} instead of {seq}")));
-        }
-        match (reply, problem) {
-            (
-                Reply::Answered {
-                    wall_ns,
-                    cpu_ns,
-                    output_sha256,
-                    metrics,
-                    ..
-                },
-                None,
-            ) => Ok(Answer {
-                sample: Sample {
-                    wall_ns,
-                    cpu_ns: Some(cpu_ns),
-                    round_trip_ns: Some(round_trip_ns),
-                    metrics: self.declared_metrics(scenario, &metrics)?,
-                    ..Sample::default()
-                },
-                output_sha256,
-            }),
-            (_, problem) => Err(self.failed(name, problem.unwrap_or_default())),
-        }
+        let (output_sha256, mut sample) =
+            Self::answer(scenario, seq, &line).map_err(|problem| self.failed(name, &problem))?;
+        sample.round_trip_ns = Some(round_trip_ns);
+        Ok(Answer {
+            sample,
+            output_sha256,
+        })
     }
 
-    fn declared_metrics(
-        &self,
-        scenario: &Scenario,
-        answered: &BTreeMap<String, serde_json::Value>,
-    ) -> Result<BTreeMap<String, f64>> {
-        scenario
-            .metrics
-            .iter()
-            .map(|metric| {
-                let value = answered
-                    .get(&metric.name)
-                    .and_then(serde_json::Value::as_f64);
-                let value = value.ok_or_else(|| {
-                    let problem =
-                        format!("the answer's `metrics` have no number {:?}", metric.name);
-                    self.failed(&scenario.name, problem)
-                })?;
-                Ok((metric.name.clone(), value))
-            })
-            .collect()
+    /// Reads the answer to request `seq`; the error says what the worker did.
+    fn answer(scenario: &Scenario, seq: u64, line: &str) -> Result<(String, Sample), String> {
+        let reply = serde_json::from_str(line)
+            .map_err(|_| format!("answers with a malformed line: {}", quoted(line)))?;
+        let (Reply::Failed { seq: answered, .. } | Reply::Answered { seq: answered, .. }) = &reply;
+        if *answered != seq {
+            return Err(format!("answers request {answered} instead of {seq}"));
+        }
+        match reply {
+            Reply::Failed { error, .. } => Err(format!("answers with an error: {error}")),
+            Reply::Answered { wall_ns: 0, .. } => {
+                Err("answers with wall_ns 0, which is no time".to_owned())
+            }
+            Reply::Answered {
+                wall_ns,
+                cpu_ns,
+                output_sha256,
+                metrics,
+                ..
+            } => {
+                let metrics = declared_metrics(scenario, &metrics)?;
+                let sample = Sample {
+                    wall_ns,
+                    cpu_ns: Some(cpu_ns),
+                    metrics,
+                    ..Sample::default()
+                };
+                Ok((output_sha256, sample))
+            }
+        }
     }
 
     /// Stops the worker and returns when all its threads have stopped.
@@ -239,11 +207,11 @@ impl Worker {
         if let Err(error) = self.child.stop() {
             check_interrupted()?;
             if let Some(exit) = self.child.exit_within(EXIT_GRACE) {
-                return Err(self.failed(scenario, format!("ended with {exit} between requests")));
+                return Err(self.failed(scenario, &format!("ended with {exit} between requests")));
             }
             return Err(error);
         }
-        self.paused_at_cpu_ns = self.child.cpu_time_ns();
+        self.paused_at_cpu_ns = self.child.settled_cpu_time_ns();
         Ok(())
     }
 
@@ -296,7 +264,7 @@ impl Worker {
             check_interrupted()?;
             if left.is_zero() {
                 self.child.kill();
-                return Err(self.failed(scenario, format!("did not {purpose} within {timeout:?}")));
+                return Err(self.failed(scenario, &format!("did not {purpose} within {timeout:?}")));
             }
         }
     }
@@ -307,11 +275,12 @@ impl Worker {
             Some(exit) => format!("{what}: it ended with {exit}"),
             None => format!("{what}: it closed its standard output"),
         };
-        self.failed(scenario, problem)
+        self.failed(scenario, &problem)
     }
 
-    fn failed(&self, scenario: &str, problem: String) -> Error {
-        let stderr = self.child.stderr_so_far();
+    /// An error that says what the worker did and wrote last; the worker is killed.
+    fn failed(&mut self, scenario: &str, problem: &str) -> Error {
+        let stderr = self.child.kill_for_stderr();
         workload(
             scenario,
             self.arm,
@@ -319,6 +288,24 @@ impl Worker {
             tail(&String::from_utf8_lossy(&stderr)),
         )
     }
+}
+
+fn declared_metrics(
+    scenario: &Scenario,
+    answered: &BTreeMap<String, serde_json::Value>,
+) -> Result<BTreeMap<String, f64>, String> {
+    let number = |name: &String| answered.get(name).and_then(serde_json::Value::as_f64);
+    scenario
+        .metrics
+        .iter()
+        .map(|metric| match number(&metric.name) {
+            Some(value) => Ok((metric.name.clone(), value)),
+            None => Err(format!(
+                "answers without a number {:?} in `metrics`",
+                metric.name
+            )),
+        })
+        .collect()
 }
 
 fn pinning(launch: &Launch<'_>) -> Result<Pinning> {
