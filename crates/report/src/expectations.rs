@@ -144,13 +144,15 @@ pub(crate) fn judged(record: &Record) -> impl Iterator<Item = &ScenarioResult> {
         .filter(|scenario| scenario.verdict != Verdict::Inconclusive)
 }
 
-/// Whether `scenario` is of the class `tag`: it carries the tag, or is warm or cold by its kind.
+/// Whether `scenario` is of the class `tag`: it carries the tag, or is warm, or is cold and carries
+/// none (a cold process may well be bound by its computing).
 pub(crate) fn is_in(scenario: &ScenarioResult, tag: &str) -> bool {
-    let kind = match scenario.scenario.kind {
-        Regime::Warm => "warm",
-        Regime::Cold => "cold-start",
+    let declared = &scenario.scenario;
+    let by_kind = match declared.kind {
+        Regime::Warm => tag == "warm",
+        Regime::Cold => tag == "cold-start" && declared.class.is_empty(),
     };
-    tag == kind || scenario.scenario.class.iter().any(|class| class == tag)
+    by_kind || declared.class.iter().any(|class| class == tag)
 }
 
 /// Whether documents say that PGO should pay for `scenario`.

@@ -81,7 +81,7 @@ pub(crate) fn value(value: f64, unit: &str) -> String {
         "ms" => seconds(value / 1e3),
         "s" => seconds(value),
         "bytes" | "B" => bytes(value),
-        "" => three_digits(value),
+        "" | "faults" => three_digits(value),
         "%" => format!("{value:.1}{JOINER}%"),
         _ => format!("{}{JOINER}{unit}", three_digits(value)),
     }

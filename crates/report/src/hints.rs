@@ -6,7 +6,7 @@
 use inferno_measure::record::{ExpectationResult, Record, Regime, ScenarioResult, Verdict};
 
 use crate::expectations::{is_in, judged, result};
-use crate::figures::{JOINER, change, limit, percent, plural};
+use crate::figures::{JOINER, change, limit, percent, value};
 use crate::headline::Counts;
 use crate::metrics::INFERENCE_SHARE;
 
@@ -79,14 +79,14 @@ fn warm_gain(record: &Record) -> Hint {
     let outcome = result(!warm.is_empty(), reached > 0 && reached == warm.len());
     let text = if warm.is_empty() {
         format!(
-            "No warm scenario has an answer; a gain of {} or more was looked for.",
+            "No warm scenario has an answer; a gain of {} was looked for.",
             limit(WARM_GAIN)
         )
     } else {
         format!(
-            "{reached} of {} gain {} or more.",
-            plural(warm.len(), "warm scenario"),
-            limit(WARM_GAIN)
+            "Warm scenarios with a gain of {} or more: {reached} of {}.",
+            limit(WARM_GAIN),
+            warm.len()
         )
     };
     Hint {
@@ -121,9 +121,10 @@ fn inference_share(record: &Record) -> Hint {
     let text = match lowest {
         None => "The share of inference in the request time was not measured.".to_owned(),
         Some((share, name)) => format!(
-            "Inference makes more than {} of the request time in {bound} of {}; the lowest share is {} ({name}).",
+            "Scenarios in which inference makes more than {} of the request time: {bound} of {}; \
+             the lowest share is {} ({name}).",
             limit(INFERENCE_BOUND),
-            plural(shares.len(), "scenario"),
+            shares.len(),
             percent(*share)
         ),
     };
@@ -158,18 +159,17 @@ fn cpu_intensive(record: &Record) -> Hint {
 }
 
 fn cold_unchanged(record: &Record) -> Hint {
-    let cold: Vec<_> = record
+    let members = record
         .scenarios
         .iter()
-        .filter(|scenario| scenario.scenario.kind == Regime::Cold)
-        .collect();
-    let counts = Counts::of(cold.iter().copied());
+        .filter(|scenario| is_in(scenario, "cold-start"));
+    let counts = Counts::of(members);
     let outcome = result(counts.judged() > 0, counts.no_difference == counts.judged());
     let text = match counts.occurring() {
         Some(occurring) if counts.judged() > 0 => {
-            format!("Cold scenarios should not change: {occurring}.")
+            format!("Cold starts should not change: {occurring}.")
         }
-        _ => "No cold scenario has an answer; no change was looked for.".to_owned(),
+        _ => "No cold start has an answer; no change was looked for.".to_owned(),
     };
     let section = if counts.slower > 0 {
         Some("slower")
@@ -197,7 +197,10 @@ fn no_difference(record: &Record) -> Option<Hint> {
 }
 
 fn regression(record: &Record) -> Option<Hint> {
-    let slower = names(record, |scenario| scenario.verdict == Verdict::Slower);
+    let slower = listed(record, |scenario| {
+        (scenario.verdict == Verdict::Slower)
+            .then(|| scenario.effect.map_or_else(String::new, change))
+    });
     let profile = record.profile.as_ref();
     let discarded = share_or_unknown(profile.and_then(|profile| profile.counts_discarded_share));
     let overlap = share_or_unknown(profile.and_then(|profile| profile.holdout_overlap));
@@ -251,34 +254,31 @@ fn control_differs(record: &Record) -> Option<Hint> {
 }
 
 fn idle_arm_ran(record: &Record) -> Option<Hint> {
-    let busy = names(record, |scenario| {
-        scenario.idle_cpu_ns.is_some_and(|idle_ns| idle_ns > 0)
+    let busy = listed(record, |scenario| {
+        let idle_ns = scenario.idle_cpu_ns.filter(|idle_ns| *idle_ns > 0)?;
+        Some(value(idle_ns as f64, "ns"))
     });
     (!busy.is_empty()).then(|| {
         warning(
             "idle-arm-ran",
             "noisy-machine",
-            format!("An arm used the processor while it was not its turn in {busy}: that pulls effects towards none."),
+            format!(
+                "Arms used the processor while it was not their turn in {busy}: that pulls effects \
+                 towards none."
+            ),
         )
     })
 }
 
 fn disturbed(record: &Record) -> Option<Hint> {
-    let (disturbed, blocks) =
-        record
-            .scenarios
-            .iter()
-            .fold((0, 0), |(disturbed, blocks), scenario| {
-                (
-                    disturbed + scenario.validity.disturbed,
-                    blocks + scenario.validity.blocks,
-                )
-            });
-    (disturbed > 0).then(|| {
+    let disturbed = listed(record, |scenario| {
+        (scenario.validity.disturbed > 0).then(|| scenario.validity.notes.join("; "))
+    });
+    (!disturbed.is_empty()).then(|| {
         warning(
             "disturbed",
             "noisy-machine",
-            format!("The machine was disturbed in {disturbed} of {blocks} blocks of samples."),
+            format!("The machine was disturbed in {disturbed}."),
         )
     })
 }
@@ -313,18 +313,24 @@ fn share_or_unknown(share: Option<f64>) -> String {
     share.map_or_else(|| "not measured".to_owned(), percent)
 }
 
-/// The scenarios for which `applies`, with their change where there is one.
+/// The scenarios for which `applies`.
 fn names(record: &Record, applies: impl Fn(&ScenarioResult) -> bool) -> String {
-    let named: Vec<String> = record
+    listed(record, |scenario| applies(scenario).then(String::new))
+}
+
+/// The scenarios that have a detail, with it in parentheses where it says something.
+fn listed(record: &Record, detail: impl Fn(&ScenarioResult) -> Option<String>) -> String {
+    let listed: Vec<String> = record
         .scenarios
         .iter()
-        .filter(|scenario| applies(scenario))
-        .map(|scenario| {
-            let change = scenario
-                .effect
-                .map(|effect| format!(" ({})", change(effect)));
-            format!("{}{}", scenario.scenario.name, change.unwrap_or_default())
+        .filter_map(|scenario| Some((&scenario.scenario.name, detail(scenario)?)))
+        .map(|(name, detail)| {
+            if detail.is_empty() {
+                name.clone()
+            } else {
+                format!("{name} ({detail})")
+            }
         })
         .collect();
-    named.join(", ")
+    listed.join(", ")
 }

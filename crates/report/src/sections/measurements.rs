@@ -2,12 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use inferno_measure::record::{MetricResult, Record, Regime, ScenarioResult};
+use inferno_measure::record::{MetricResult, Record, ScenarioResult};
 
 use super::interval;
 use crate::document::{Block, Column, Row, Table, Text, Tone};
+use crate::expectations::is_in;
 use crate::figures::{change, value};
 use crate::metrics::{COLD_START, CONCURRENCY, Known, known};
+
+/// What every scenario costs, by its name in the record.
+const COSTS: [(&str, &str); 5] = [
+    ("wall_ns", "wall time (decides)"),
+    ("cpu_ns", "CPU time"),
+    ("peak_rss_bytes", "peak memory"),
+    ("minor_faults", "minor page faults"),
+    ("major_faults", "major page faults"),
+];
 
 pub(super) fn blocks(record: &Record) -> Vec<Block> {
     let mut blocks = cold_start(record);
@@ -35,12 +45,11 @@ fn columns() -> Vec<Column> {
     ]
 }
 
-/// A part that no log line told is said to be missing, in every cold scenario.
+/// A part that no log line told is said to be missing, wherever a cold start is measured.
 fn cold_start(record: &Record) -> Vec<Block> {
-    let cold = record
-        .scenarios
-        .iter()
-        .filter(|scenario| scenario.scenario.kind == Regime::Cold);
+    let cold = record.scenarios.iter().filter(|scenario| {
+        is_in(scenario, "cold-start") || COLD_START.iter().any(|part| part.of(scenario).is_some())
+    });
     let rows: Vec<Row> = cold
         .flat_map(|scenario| {
             let parts = COLD_START.iter().map(|part| match part.of(scenario) {
@@ -84,22 +93,10 @@ fn scenario_figures(scenario: &ScenarioResult) -> Vec<Row> {
         .iter()
         .filter(|(name, _)| known(name).is_none())
         .map(|(name, metric)| cells(Text::literal(name), metric));
-    let costs = scenario
-        .costs
+    let costs = COSTS
         .iter()
-        .map(|(name, metric)| cells(cost_label(name), metric));
+        .filter_map(|(name, label)| Some(cells((*label).into(), scenario.costs.get(*name)?)));
     in_order.chain(others).chain(costs).collect()
-}
-
-fn cost_label(name: &str) -> Text {
-    match name {
-        "wall_ns" => "wall time (decides)".into(),
-        "cpu_ns" => "CPU time".into(),
-        "peak_rss_bytes" => "peak memory".into(),
-        "minor_faults" => "minor page faults".into(),
-        "major_faults" => "major page faults".into(),
-        _ => Text::literal(name),
-    }
 }
 
 fn cells(label: Text, metric: &MetricResult) -> Row {

@@ -66,7 +66,9 @@ fn scenarios(record: &Record) -> Table {
         let declared = &scenario.scenario;
         if group != Some(&declared.group) {
             group = Some(&declared.group);
-            rows.push(Row::Group(Text::literal(&declared.group)));
+            if declared.group != declared.name {
+                rows.push(Row::Group(Text::literal(&declared.group)));
+            }
         }
         rows.push(Row::Cells(vec![
             Text::literal(&declared.name),

@@ -138,6 +138,7 @@ fn each_warning_sign_has_its_cause() {
         }),
         ("disturbed", |record| {
             record.scenarios[0].validity.disturbed = 1;
+            record.scenarios[0].validity.notes = vec!["stolen CPU time: 1 of 8 blocks".into()];
         }),
     ];
     for (id, cause) in causes {
@@ -145,6 +146,28 @@ fn each_warning_sign_has_its_cause() {
         cause(&mut record);
         assert_eq!(warnings(&record), [id]);
     }
+}
+
+#[test]
+fn warnings_tell_where_and_how_much() {
+    let mut record = ideal();
+    record.scenarios[0].idle_cpu_ns = Some(33_900_000);
+    record.scenarios[1].validity.disturbed = 1;
+    record.scenarios[1].validity.notes = vec!["stolen CPU time above 2 %: 1 of 8 blocks".into()];
+    let text = |id| find(&record, id).expect("it applies").text;
+    assert!(text("idle-arm-ran").contains("in warm (33.9 ms):"));
+    assert!(text("disturbed").contains("in cold (stolen CPU time above 2 %: 1 of 8 blocks)."));
+}
+
+#[test]
+fn a_cold_process_that_computes_is_no_cold_start() {
+    let mut record = ideal();
+    record.scenarios[1].scenario.class = vec!["cpu-bound".into()];
+    builder::judged(&mut record.scenarios[1], Verdict::Faster, 0.8, 0.01);
+    assert_eq!(
+        indicator(&record, "cold-unchanged"),
+        ExpectationResult::NotMeasured
+    );
 }
 
 #[test]
