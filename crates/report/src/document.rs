@@ -8,6 +8,8 @@ const ABSENT: &str = "–";
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Document {
     pub(crate) title: Text,
+    /// The answer in a sentence or two; the first of what follows the title.
+    pub(crate) summary: Text,
     pub(crate) blocks: Vec<Block>,
 }
 

@@ -11,8 +11,12 @@ use crate::sections;
 
 /// The report of `record` as Markdown.
 pub fn markdown(record: &Record) -> String {
-    let Document { title, blocks } = sections::document(record);
-    let mut parts = vec![format!("# {}", inline(&title))];
+    let Document {
+        title,
+        summary,
+        blocks,
+    } = sections::document(record);
+    let mut parts = vec![format!("# {}", inline(&title)), inline(&summary)];
     parts.extend(blocks.iter().filter_map(block));
     parts.join("\n\n") + "\n"
 }

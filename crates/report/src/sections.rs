@@ -25,6 +25,7 @@ pub(crate) fn document(record: &Record) -> Document {
     .concat();
     Document {
         title: title(record),
+        summary: result::summary(record),
         blocks,
     }
 }

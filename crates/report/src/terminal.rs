@@ -26,12 +26,17 @@ pub enum Style {
 
 /// The report of `record` for a terminal of `width` columns.
 pub fn terminal(record: &Record, width: usize, style: Style) -> String {
-    let Document { title, blocks } = sections::document(record);
+    let Document {
+        title,
+        summary,
+        blocks,
+    } = sections::document(record);
     let page = layout::Page {
         width: width.max(WIDTH_MIN),
         painter: Painter::new(style),
     };
-    let mut output = page.paragraph(&title) + "\n";
+    let summary = page.paragraph(&summary);
+    let mut output = format!("{}\n\n{summary}\n", page.paragraph(&title));
     let mut after_heading = false;
     for block in &blocks {
         let part = rendered(&page, block);
@@ -42,7 +47,9 @@ pub fn terminal(record: &Record, width: usize, style: Style) -> String {
         }
         after_heading = matches!(block, Block::Heading(_));
     }
-    Painter::finish(&output)
+    // The first lines of a long report have scrolled away.
+    let closing = rendered(&page, &Block::Heading("In short"));
+    Painter::finish(&format!("{output}\n{closing}\n{summary}\n"))
 }
 
 fn rendered(page: &layout::Page, block: &Block) -> String {

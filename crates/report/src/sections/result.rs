@@ -8,12 +8,17 @@ use crate::document::{Block, Column, Row, Table, Text, Tone};
 use crate::figures::{change, limit, plural};
 use crate::headline::{self, Counts};
 
-pub(super) fn blocks(record: &Record) -> Vec<Block> {
-    let mut summary = Text::toned(headline::sentence(record), Tone::Strong);
-    if let Some(change) = headline::largest_change(record) {
-        summary = summary.then(" ").then(change);
+/// The run in a sentence or two.
+pub(super) fn summary(record: &Record) -> Text {
+    let sentence = Text::toned(headline::sentence(record), Tone::Strong);
+    match headline::largest_change(record) {
+        Some(change) => sentence.then(" ").then(change),
+        None => sentence,
     }
-    let mut blocks = vec![Block::Paragraph(summary)];
+}
+
+pub(super) fn blocks(record: &Record) -> Vec<Block> {
+    let mut blocks = Vec::new();
     if record.scenarios.is_empty() {
         return blocks;
     }

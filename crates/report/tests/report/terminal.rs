@@ -97,6 +97,22 @@ INCONCLUSIVE
 }
 
 #[test]
+fn the_answer_stands_first_and_last() {
+    let report = terminal(&builder::record(), 100, Style::Plain);
+    let answer = "\
+PGO pays on some of these scenarios and costs on others: faster in 1, slower in 1 of 4 (1
+inconclusive). The largest change of time is in warm/short: −2.6 % (95 % interval −3.4 % … −1.8 %).
+";
+    assert!(
+        report
+            .split_once("\n\n")
+            .is_some_and(|(_, rest)| rest.starts_with(answer)),
+        "{report}"
+    );
+    assert!(report.ends_with(&format!("IN SHORT\n{answer}")), "{report}");
+}
+
+#[test]
 fn no_line_is_wider_than_the_terminal() {
     let mut record = builder::record();
     record.trends = vec![builder::trend(ExpectationResult::NotMeasured)];
