@@ -85,8 +85,12 @@ pub(crate) fn standard_deviation(values: &[f64]) -> Option<f64> {
 
 /// Two-sided t interval of the mean with error probability `alpha`. `None` below two values.
 pub(crate) fn t_interval(values: &[f64], alpha: f64) -> Option<Interval> {
-    let standard_error = standard_error(values)?;
-    let half_width = t_quantile(1.0 - alpha / 2.0, values.len())? * standard_error;
+    interval_with(values, t_quantile(1.0 - alpha / 2.0, values.len())?)
+}
+
+/// Interval of the mean that reaches `multiplier` standard errors to either side.
+pub(crate) fn interval_with(values: &[f64], multiplier: f64) -> Option<Interval> {
+    let half_width = multiplier * standard_error(values)?;
     Some(Interval {
         center: mean(values)?,
         half_width,
@@ -99,9 +103,12 @@ pub(crate) fn t_interval(values: &[f64], alpha: f64) -> Option<Interval> {
 /// Bloom, "Minimum detectable effects: a simple way to report the statistical power of
 /// experimental designs", Evaluation Review 19 (1995), 547–556.
 pub(crate) fn minimum_detectable_effect(values: &[f64], alpha: f64) -> Option<f64> {
-    let multiplier =
-        t_quantile(1.0 - alpha / 2.0, values.len())? + t_quantile(POWER, values.len())?;
-    Some(multiplier * standard_error(values)?)
+    Some(detection_multiplier(values.len(), alpha)? * standard_error(values)?)
+}
+
+/// The minimum detectable effect of `count` values in standard errors.
+pub(crate) fn detection_multiplier(count: usize, alpha: f64) -> Option<f64> {
+    Some(t_quantile(1.0 - alpha / 2.0, count)? + t_quantile(POWER, count)?)
 }
 
 fn standard_error(values: &[f64]) -> Option<f64> {
@@ -109,7 +116,7 @@ fn standard_error(values: &[f64]) -> Option<f64> {
 }
 
 /// Quantile of Student's t with `count` − 1 degrees of freedom.
-fn t_quantile(probability: f64, count: usize) -> Option<f64> {
+pub(crate) fn t_quantile(probability: f64, count: usize) -> Option<f64> {
     let freedom = count.checked_sub(1).filter(|&freedom| freedom > 0)?;
     let distribution = StudentsT::new(0.0, 1.0, freedom as f64).ok()?;
     Some(distribution.inverse_cdf(probability))

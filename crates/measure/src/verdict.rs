@@ -24,7 +24,7 @@ use decide::{Evidence, decide};
 pub(crate) const ALPHA: f64 = 0.05;
 /// Error probability with which the A/A control makes a scenario inconclusive, over all
 /// scenarios of a run together: it must be sure, or it would spoil one run in twenty.
-const ALPHA_AA: f64 = 0.01;
+pub(crate) const ALPHA_AA: f64 = 0.01;
 
 /// Judges all scenarios of a run together: the intervals that decide are simultaneous over
 /// the `m` scenarios that were measured (error probability 0.05 ÷ m each, Bonferroni).
@@ -220,5 +220,7 @@ fn count(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;

@@ -1,1 +1,259 @@
+//! Tests of the judgement on samples with known properties.
 
+use super::*;
+use crate::record::Verdict;
+use crate::samples::{NotRun, PerArm, Sample, Samples};
+use crate::scenario::{Role, Scenario};
+
+/// A scenario whose restarts have the given ln(candidate ÷ baseline) and ln(control ÷
+/// baseline), in three pairs each of different input sizes.
+fn measured(effects: &[f64], controls: &[f64]) -> Measured {
+    let restarts = (0..)
+        .zip(effects.iter().zip(controls))
+        .map(|(index, (&effect, &control))| restart(index, effect, control))
+        .collect();
+    Measured {
+        scenario: declared(),
+        samples: Samples {
+            not_run: None,
+            restarts,
+        },
+    }
+}
+
+fn declared() -> crate::record::Declared {
+    let scenario = Scenario {
+        name: "warm/short".to_owned(),
+        group: "warm".to_owned(),
+        kind: crate::scenario::Kind::Warm {
+            request: serde_json::Map::new(),
+            pin: crate::scenario::Pin::None,
+            warmup: 1,
+        },
+        args: Vec::new(),
+        env: std::collections::BTreeMap::new(),
+        stdin: None,
+        directory: std::path::PathBuf::new(),
+        inputs: Vec::new(),
+        timeout: std::time::Duration::ZERO,
+        exit: 0,
+        class: Vec::new(),
+        role: Role::Primary,
+        expect: None,
+        metrics: Vec::new(),
+    };
+    scenario.declared()
+}
+
+fn restart(index: u32, effect: f64, control: f64) -> Restart {
+    let sample = |wall_ns: f64| Sample {
+        wall_ns: wall_ns.round() as u64,
+        ..Sample::default()
+    };
+    let pair = |seq: u64, phase, base: f64| Pair {
+        seq,
+        phase,
+        turn: 0,
+        turn_position: 0,
+        order: vec![Arm::Baseline, Arm::Control, Arm::Candidate],
+        baseline: sample(base),
+        control: Some(sample(base * control.exp())),
+        candidate: sample(base * effect.exp()),
+        output: None,
+    };
+    Restart {
+        index,
+        start_order: Vec::new(),
+        startup_ns: None,
+        idle_cpu_ns: Some(PerArm {
+            baseline: 0,
+            control: Some(0),
+            candidate: 0,
+        }),
+        host: None,
+        pairs: vec![
+            // A warm-up that would ruin everything if it counted.
+            Pair {
+                candidate: sample(9e12),
+                ..pair(0, Phase::Warmup, 1e9)
+            },
+            pair(1, Phase::Measured, 1e9),
+            pair(2, Phase::Measured, 3e9),
+            pair(3, Phase::Measured, 2e9),
+        ],
+    }
+}
+
+const NOISE: [f64; 8] = [0.002, -0.001, 0.003, -0.004, 0.001, -0.002, 0.0005, 0.0005];
+
+fn around(center: f64) -> Vec<f64> {
+    NOISE.iter().map(|noise| center + noise).collect()
+}
+
+fn judged(effects: &[f64], controls: &[f64]) -> ScenarioResult {
+    judge(&[measured(effects, controls)], &Judging::default()).remove(0)
+}
+
+#[test]
+fn the_effect_is_the_mean_of_the_restarts_with_its_t_interval() {
+    let result = judged(&around(-0.10), &around(0.0));
+    assert_eq!(result.verdict, Verdict::Faster, "{}", result.reason);
+    let expected = stats::t_interval(&around(-0.10), 0.05).unwrap();
+    assert!((result.effect.unwrap() - (-0.10_f64).exp()).abs() < 1e-6);
+    assert!((result.ci_high.unwrap() - expected.high().exp()).abs() < 1e-6);
+    assert_eq!((result.restarts, result.pairs), (8, 24));
+    assert_eq!(result.idle_cpu_ns, Some(0));
+}
+
+#[test]
+fn verdicts_follow_the_rule() {
+    for (center, spread, expected) in [
+        (-0.10, 1.0, Verdict::Faster),
+        (0.10, 1.0, Verdict::Slower),
+        (0.0, 1.0, Verdict::NoDifference),
+        // Real, but smaller than what matters.
+        (0.005, 0.1, Verdict::NoDifference),
+        (0.0, 20.0, Verdict::Inconclusive),
+        (-0.0098, 1.0, Verdict::Inconclusive),
+    ] {
+        let effects: Vec<f64> = NOISE.iter().map(|noise| center + noise * spread).collect();
+        let result = judged(&effects, &around(0.0));
+        assert_eq!(
+            result.verdict, expected,
+            "{center} {spread}: {}",
+            result.reason
+        );
+        assert_eq!(result.remedy.is_some(), expected == Verdict::Inconclusive);
+    }
+}
+
+#[test]
+fn swapping_the_arms_inverts_effect_and_verdict() {
+    for center in [-0.2, -0.0098, 0.0, 0.004, 0.03] {
+        let inverse: Vec<f64> = around(center).iter().map(|effect| -effect).collect();
+        let (one, other) = (
+            judged(&around(center), &around(0.0)),
+            judged(&inverse, &around(0.0)),
+        );
+        assert!((one.effect.unwrap() * other.effect.unwrap() - 1.0).abs() < 1e-8);
+        assert!((one.ci_low.unwrap() * other.ci_high.unwrap() - 1.0).abs() < 1e-8);
+        let expected = match one.verdict {
+            Verdict::Faster => Verdict::Slower,
+            Verdict::Slower => Verdict::Faster,
+            same => same,
+        };
+        assert_eq!(other.verdict, expected);
+    }
+}
+
+#[test]
+fn the_unit_of_time_changes_nothing() {
+    let one = measured(&around(-0.03), &around(0.0));
+    let mut other = one.clone();
+    for pair in other
+        .samples
+        .restarts
+        .iter_mut()
+        .flat_map(|restart| &mut restart.pairs)
+    {
+        pair.baseline.wall_ns *= 1000;
+        pair.candidate.wall_ns *= 1000;
+        pair.control.as_mut().unwrap().wall_ns *= 1000;
+    }
+    let results = judge(&[one], &Judging::default());
+    let scaled = judge(&[other], &Judging::default());
+    assert!((results[0].effect.unwrap() - scaled[0].effect.unwrap()).abs() < 1e-12);
+    assert_eq!(results[0].verdict, scaled[0].verdict);
+}
+
+#[test]
+fn the_deciding_intervals_widen_with_the_number_of_scenarios() {
+    let one = measured(&around(-0.03), &around(0.0));
+    let alone = judge(std::slice::from_ref(&one), &Judging::default()).remove(0);
+    let among = judge(&vec![one; 10], &Judging::default()).remove(0);
+    assert_eq!(alone.ci_high, among.ci_high);
+    assert_eq!(alone.simultaneous_high, alone.ci_high);
+    assert!(among.simultaneous_high > alone.simultaneous_high);
+    assert!(among.mde > alone.mde);
+}
+
+#[test]
+fn a_control_that_surely_differs_makes_the_scenario_inconclusive() {
+    let result = judged(&around(-0.10), &around(0.05));
+    assert_eq!(result.verdict, Verdict::Inconclusive);
+    assert!(result.reason.contains("A/A control"), "{}", result.reason);
+    assert!(result.noise_floor.unwrap() > 0.05);
+    // At 95 % this control excludes 1, at 99 % it does not: no reason to give up.
+    let slightly: Vec<f64> = NOISE.iter().map(|noise| 0.0022 + noise).collect();
+    let aa = stats::t_interval(&slightly, 0.05).unwrap();
+    assert!(aa.excludes(0.0));
+    assert_eq!(judged(&around(-0.10), &slightly).verdict, Verdict::Faster);
+}
+
+#[test]
+fn too_few_restarts_are_no_answer() {
+    let effects = around(-0.10);
+    let result = judged(&effects[..7], &around(0.0)[..7]);
+    assert_eq!(result.verdict, Verdict::Inconclusive);
+    assert!(
+        result.reason.contains("only 7 of at least 8"),
+        "{}",
+        result.reason
+    );
+}
+
+#[test]
+fn what_was_not_run_has_no_figures() {
+    let not_run = Some(NotRun::NeedsBudget {
+        minimum_s: 600.0,
+        budget_s: 1500.0,
+    });
+    let samples = Samples {
+        not_run,
+        restarts: Vec::new(),
+    };
+    let one = Measured {
+        scenario: declared(),
+        samples,
+    };
+    let result = judge(&[one], &Judging::default()).remove(0);
+    assert_eq!(result.verdict, Verdict::Inconclusive);
+    assert!(
+        result.reason.starts_with("needs 10 min"),
+        "{}",
+        result.reason
+    );
+    assert!(result.remedy.unwrap().contains("--budget 25m"));
+    assert_eq!(
+        (result.effect, result.mde, result.noise_floor),
+        (None, None, None)
+    );
+    assert_eq!(result.idle_cpu_ns, None);
+    assert!(result.costs.is_empty());
+}
+
+#[test]
+fn without_a_control_there_is_no_noise_floor_but_a_verdict() {
+    let mut one = measured(&around(-0.10), &around(0.0));
+    for pair in one
+        .samples
+        .restarts
+        .iter_mut()
+        .flat_map(|restart| &mut restart.pairs)
+    {
+        pair.control = None;
+    }
+    let result = judge(&[one], &Judging::default()).remove(0);
+    assert_eq!(result.verdict, Verdict::Faster);
+    assert_eq!((result.aa, result.noise_floor), (None, None));
+}
+
+#[test]
+fn the_remedy_of_a_wide_interval_grows_with_its_width() {
+    let wide = |spread: f64| {
+        let effects: Vec<f64> = NOISE.iter().map(|noise| -0.02 + noise * spread).collect();
+        judged(&effects, &around(0.0)).remedy.unwrap()
+    };
+    assert!(wide(15.0).contains("instead of 8"), "{}", wide(15.0));
+    assert!(wide(15.0) < wide(30.0), "{} / {}", wide(15.0), wide(30.0));
+}
