@@ -70,7 +70,9 @@ impl ChatTemplate {
                 .ok()
                 .and_then(|id| tokens.get(id))
                 .cloned()
-                .ok_or_else(|| Problem::corrupt(format!("{key:?} names token {id}, which is not there")))
+                .ok_or_else(|| {
+                    Problem::corrupt(format!("{key:?} names token {id}, which is not there"))
+                })
         };
         Ok(Some(Self {
             source: source.to_owned(),
@@ -165,7 +167,10 @@ mod tests {
             "{{ missing_function() }}",
             "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}",
         ] {
-            assert!(matches!(rendered(source), Err(Error::ChatTemplate(_))), "{source}");
+            assert!(
+                matches!(rendered(source), Err(Error::ChatTemplate(_))),
+                "{source}"
+            );
         }
     }
 }

@@ -242,7 +242,9 @@ fn place(
         let start = data_start.checked_add(offset);
         let end = start.and_then(|start| start.checked_add(size));
         let (Some(start), Some(end)) = (start, end) else {
-            return Err(Problem::corrupt(format!("tensor {name:?} has an absurd offset")));
+            return Err(Problem::corrupt(format!(
+                "tensor {name:?} has an absurd offset"
+            )));
         };
         if end > file_bytes {
             return Err(Problem::corrupt(format!(

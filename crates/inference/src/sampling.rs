@@ -178,16 +178,28 @@ mod tests {
     fn logits_that_are_not_finite_are_an_error() {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let mut sampler = Sampler::new(Sampling::Greedy).expect("greedy");
-            assert!(matches!(sampler.sample(&[0.0, bad], &[]), Err(Error::NotFinite)));
+            assert!(matches!(
+                sampler.sample(&[0.0, bad], &[]),
+                Err(Error::NotFinite)
+            ));
         }
         let mut sampler = Sampler::new(Sampling::Greedy).expect("greedy");
-        assert!(matches!(sampler.sample(&[0.0], &[0]), Err(Error::NotFinite)));
+        assert!(matches!(
+            sampler.sample(&[0.0], &[0]),
+            Err(Error::NotFinite)
+        ));
         assert!(matches!(sampler.sample(&[], &[]), Err(Error::NotFinite)));
     }
 
     #[test]
     fn settings_are_checked() {
-        for (temperature, top_p) in [(0.0, 1.0), (-1.0, 1.0), (f32::NAN, 1.0), (1.0, 0.0), (1.0, 1.1)] {
+        for (temperature, top_p) in [
+            (0.0, 1.0),
+            (-1.0, 1.0),
+            (f32::NAN, 1.0),
+            (1.0, 0.0),
+            (1.0, 1.1),
+        ] {
             let sampler = Sampler::new(Sampling::Random {
                 temperature,
                 top_p,

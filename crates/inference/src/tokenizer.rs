@@ -92,10 +92,7 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Tokenize`] when the tokenizer fails.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, Error> {
-        let encoding = self
-            .bpe
-            .encode_fast(text, false)
-            .map_err(Error::Tokenize)?;
+        let encoding = self.bpe.encode_fast(text, false).map_err(Error::Tokenize)?;
         let ids = encoding.get_ids();
         Ok(match self.bos_token {
             Some(bos) if !ids.is_empty() && ids[0] != bos => {
@@ -203,10 +200,8 @@ fn add_whole_tokens(bpe: &mut Bpe, tokens: &[String], types: &[i64]) -> Result<(
             .map(|(_, token)| token.clone())
     };
     let refused = |error| Problem::corrupt(format!("its special tokens are refused: {error}"));
-    bpe.add_special_tokens(
-        of_type(token_type::CONTROL).map(|token| AddedToken::from(token, true)),
-    )
-    .map_err(refused)?;
+    bpe.add_special_tokens(of_type(token_type::CONTROL).map(|token| AddedToken::from(token, true)))
+        .map_err(refused)?;
     bpe.add_tokens(
         of_type(token_type::USER_DEFINED)
             .map(|token| AddedToken::from(token, false).normalized(false)),

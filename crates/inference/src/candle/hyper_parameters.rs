@@ -91,7 +91,11 @@ fn check_supported(metadata: &Metadata) -> Result<(), Problem> {
             "its architecture is {architecture:?}; \"llama\" is supported"
         )));
     }
-    if metadata.optional_unsigned("llama.expert_count")?.unwrap_or(0) > 0 {
+    if metadata
+        .optional_unsigned("llama.expert_count")?
+        .unwrap_or(0)
+        > 0
+    {
         return Err(Problem::unsupported("it is a mixture of experts"));
     }
     match metadata.optional_string("llama.rope.scaling.type")? {
@@ -152,6 +156,8 @@ fn float(
     match metadata.optional_float(key)? {
         None => Ok(None),
         Some(number) if range.contains(&number) => Ok(Some(number as f32)),
-        Some(number) => Err(Problem::corrupt(format!("{key} is {number:?}, which is absurd"))),
+        Some(number) => Err(Problem::corrupt(format!(
+            "{key} is {number:?}, which is absurd"
+        ))),
     }
 }

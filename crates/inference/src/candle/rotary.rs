@@ -85,7 +85,10 @@ mod tests {
     fn neighbours_turn_by_position_times_frequency() {
         let row = turned(3, &[1.0, 0.0, 1.0, 0.0], 1);
         // Frequencies of a head of 4 with base 10000: 1 and 1/100.
-        for (value, expected) in row.iter().zip([3.0_f32.cos(), 3.0_f32.sin(), 0.03_f32.cos(), 0.03_f32.sin()]) {
+        for (value, expected) in
+            row.iter()
+                .zip([3.0_f32.cos(), 3.0_f32.sin(), 0.03_f32.cos(), 0.03_f32.sin()])
+        {
             assert!((value - expected).abs() < 1e-6, "{value} {expected}");
         }
     }

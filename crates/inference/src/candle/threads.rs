@@ -27,7 +27,10 @@ pub fn available() -> NonZeroUsize {
 /// # Safety
 /// It sets environment variables: no other thread may read or write the environment meanwhile.
 /// Call it from `main`, before other threads are started.
-#[expect(unsafe_code, reason = "candle takes the number of threads from the environment only")]
+#[expect(
+    unsafe_code,
+    reason = "candle takes the number of threads from the environment only"
+)]
 pub unsafe fn start_pool(threads: NonZeroUsize) -> Result<(), Error> {
     for variable in VARIABLES {
         // SAFETY: the caller promises that no other thread uses the environment.

@@ -94,7 +94,12 @@ mod tests {
     #[test]
     fn a_normed_row_has_a_mean_square_of_one() {
         let mut normed = Vec::new();
-        rms_norm(&[3.0, 4.0, 0.0, 0.0, 6.0, 8.0, 0.0, 0.0], &[1.0, 1.0, 1.0, 2.0], 0.0, &mut normed);
+        rms_norm(
+            &[3.0, 4.0, 0.0, 0.0, 6.0, 8.0, 0.0, 0.0],
+            &[1.0, 1.0, 1.0, 2.0],
+            0.0,
+            &mut normed,
+        );
         for (value, expected) in normed.iter().zip([1.2, 1.6, 0.0, 0.0, 1.2, 1.6, 0.0, 0.0]) {
             assert!((value - expected).abs() < 1e-6, "{normed:?}");
         }

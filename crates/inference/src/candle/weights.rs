@@ -47,7 +47,11 @@ impl Projection {
                 Ok(output)
             }
             (other, _) => Err(Error::Backend(
-                format!("a product has the type {:?}", candle_core::backend::BackendStorage::dtype(&other)).into(),
+                format!(
+                    "a product has the type {:?}",
+                    candle_core::backend::BackendStorage::dtype(&other)
+                )
+                .into(),
             )),
         }
     }
@@ -182,8 +186,8 @@ impl TensorFile {
         let data_type = candle_type(info.tensor_type);
         let data = self.read(name, &info)?;
         let unusable = |error| Problem::corrupt(format!("tensor {name:?} is unusable: {error}"));
-        let storage = QStorage::from_data(Cow::Borrowed(data), &Device::Cpu, data_type)
-            .map_err(unusable)?;
+        let storage =
+            QStorage::from_data(Cow::Borrowed(data), &Device::Cpu, data_type).map_err(unusable)?;
         let weights = QTensor::new(storage, (outputs, inputs)).map_err(unusable)?;
         Ok(Projection {
             weights,
@@ -227,7 +231,9 @@ impl TensorFile {
         self.file
             .seek(SeekFrom::Start(info.start))
             .and_then(|_| self.file.read_exact(bytes))
-            .map_err(|error| Problem::corrupt(format!("tensor {name:?} cannot be read: {error}")))?;
+            .map_err(|error| {
+                Problem::corrupt(format!("tensor {name:?} cannot be read: {error}"))
+            })?;
         Ok(bytes)
     }
 

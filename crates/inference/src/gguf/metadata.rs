@@ -207,7 +207,9 @@ fn wrong_type(key: &str, found: &Value, expected: &str) -> Problem {
         Value::Integers(_) => "an array of integers".to_owned(),
         Value::Skipped => "an array of another kind".to_owned(),
     };
-    Problem::corrupt(format!("the key {key:?} is {found}; {expected} was expected"))
+    Problem::corrupt(format!(
+        "the key {key:?} is {found}; {expected} was expected"
+    ))
 }
 
 fn read_value(
@@ -248,7 +250,11 @@ fn read_array(reader: &mut Reader<'_, impl Read>, key: &str) -> Result<Value, Pr
             .collect::<Result<_, _>>()
             .map(Value::Strings),
         ValueType::I32 => (0..count)
-            .map(|_| reader.bytes(key).map(|bytes| i32::from_le_bytes(bytes).into()))
+            .map(|_| {
+                reader
+                    .bytes(key)
+                    .map(|bytes| i32::from_le_bytes(bytes).into())
+            })
             .collect::<Result<_, _>>()
             .map(Value::Integers),
         ValueType::U32 => (0..count)

@@ -97,7 +97,13 @@ mod tests {
 
     #[test]
     fn the_characters_are_those_of_gpt2() {
-        for (character, byte) in [('Ġ', b' '), ('Ċ', b'\n'), ('a', b'a'), ('Ã', 0xc3), ('Ń', 0xad)] {
+        for (character, byte) in [
+            ('Ġ', b' '),
+            ('Ċ', b'\n'),
+            ('a', b'a'),
+            ('Ã', 0xc3),
+            ('Ń', 0xad),
+        ] {
             assert_eq!(byte_of(character), Some(byte), "{character}");
         }
         assert_eq!(byte_of(' '), None);

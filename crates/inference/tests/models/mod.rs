@@ -21,7 +21,13 @@ pub fn synthetic_path() -> &'static Path {
 #[allow(dead_code, reason = "not every test program needs it")]
 pub fn synthetic() -> Arc<CandleModel> {
     static MODEL: OnceLock<Arc<CandleModel>> = OnceLock::new();
-    let load = || Arc::new(CandleBackend.load(synthetic_path()).expect("loading the synthetic model"));
+    let load = || {
+        Arc::new(
+            CandleBackend
+                .load(synthetic_path())
+                .expect("loading the synthetic model"),
+        )
+    };
     Arc::clone(MODEL.get_or_init(load))
 }
 
@@ -37,5 +43,7 @@ pub fn real(test: &str) -> Option<Arc<CandleModel>> {
         return None;
     };
     let model = CandleBackend.load(Path::new(&path));
-    Some(Arc::new(model.expect("loading the model of BENCH_MODEL_PATH")))
+    Some(Arc::new(
+        model.expect("loading the model of BENCH_MODEL_PATH"),
+    ))
 }

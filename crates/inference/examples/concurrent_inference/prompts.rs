@@ -1,0 +1,65 @@
+//! Prompts in their order, beginning again after the last.
+
+use std::path::Path;
+
+use crate::failure::Failure;
+
+/// At least one prompt.
+#[derive(Debug, Clone)]
+pub(crate) struct PromptSource {
+    prompts: Vec<String>,
+}
+
+impl PromptSource {
+    /// A single prompt.
+    pub(crate) fn one(text: &str) -> Self {
+        Self {
+            prompts: vec![text.to_owned()],
+        }
+    }
+
+    /// The lines of a file that are not empty.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let text = std::fs::read_to_string(path).map_err(|source| Failure::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        let prompts: Vec<String> = lines.map(str::to_owned).collect();
+        if prompts.is_empty() {
+            return Err(Failure::NoPrompts(path.to_owned()));
+        }
+        Ok(Self { prompts })
+    }
+
+    /// Prompt number `index`, counted modulo the number of prompts, and that remainder.
+    pub(crate) fn get(&self, index: u64) -> (usize, &str) {
+        let number = (index % self.prompts.len() as u64) as usize;
+        (number, &self.prompts[number])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_lines_are_skipped_and_prompts_begin_again() {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), "one\n\n  \ntwo\nthree").expect("writing");
+        let source = PromptSource::read(file.path()).expect("prompts");
+        let texts: Vec<_> = (0..4).map(|index| source.get(index)).collect();
+        assert_eq!(texts, [(0, "one"), (1, "two"), (2, "three"), (0, "one")]);
+    }
+
+    #[test]
+    fn a_file_without_prompts_is_an_error() {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        assert!(matches!(
+            PromptSource::read(file.path()),
+            Err(Failure::NoPrompts(_))
+        ));
+        let missing = PromptSource::read(Path::new("/nonexistent"));
+        assert!(matches!(missing, Err(Failure::Read { .. })));
+    }
+}
