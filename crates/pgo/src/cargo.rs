@@ -256,11 +256,21 @@ fn inherited_variables(directory: &Path) -> Vec<String> {
 }
 
 fn failure(arm: &Arm, log: &str, path: &Path) -> Error {
-    let lines: Vec<&str> = log
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("Running `"))
-        .collect();
-    let tail = lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n");
+    // What cargo was doing, at great length, is in the log.
+    let noise = |line: &&str| {
+        [
+            "Running `",
+            "process didn't exit successfully: `",
+            "Caused by:",
+        ]
+        .iter()
+        .any(|start| line.trim_start().starts_with(start))
+    };
+    let lines: Vec<&str> = log.lines().filter(|line| !noise(line)).collect();
+    let tail = lines[lines.len().saturating_sub(TAIL_LINES)..]
+        .join("\n")
+        .trim()
+        .to_owned();
     Error::Build {
         arm: arm.name().to_owned(),
         message: tail,

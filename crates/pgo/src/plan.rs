@@ -9,9 +9,11 @@ use cargo_metadata::MetadataCommand;
 use inferno_measure::record::{Record, StageState};
 
 use crate::error::{Error, Result};
+use crate::flags::SharedFlags;
 use crate::pipeline::{NullRebuild, Options};
 use crate::spec::Spec;
 use crate::stage::Reuse;
+use crate::toolchain::Compiler;
 
 /// Seconds of one core per package in a release build: a rough guess from builds of small and
 /// large dependency trees, replaced by the last run's time as soon as there is one.
@@ -63,6 +65,10 @@ impl Plan {
     /// [`Error::Spec`], and [`Error::Usage`] when cargo cannot read the manifest.
     pub fn of(options: &Options) -> Result<Self> {
         let spec = Spec::load(&options.spec)?;
+        let manifest = spec.manifest();
+        let compiler = Compiler::of(manifest.parent().unwrap_or(Path::new("/")))?;
+        // Flags that cannot be used would make cargo's own answer below hard to understand.
+        SharedFlags::resolve(&spec, &compiler.host)?;
         let packages = packages(&spec)?;
         let last = match options.reuse {
             Reuse::Unchanged => Record::read(&options.out.join("record.json")).ok(),

@@ -326,6 +326,12 @@ impl Session {
     /// # Errors
     /// [`Error::Verification`] when it is unusable.
     pub fn adopt(&mut self, profile: &Path) -> Result<MergedProfile> {
+        if !profile.is_file() {
+            return Err(Error::Usage {
+                message: format!("there is no file `{}`", profile.display()),
+                hint: "name a profile that llvm-profdata has merged".into(),
+            });
+        }
         let tool = self.tool()?;
         let directory = self.output.profiles();
         let key = Key::new("adopt")

@@ -79,7 +79,7 @@ fn ask(directory: &Path, args: &[&str]) -> Result<String> {
     };
     let mut command = Command::new("rustc");
     command.args(args).current_dir(directory);
-    for variable in inherited_selection(directory) {
+    if let Some(variable) = inherited_selection(directory) {
         command.env_remove(variable);
     }
     let output = command

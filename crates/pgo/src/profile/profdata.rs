@@ -27,6 +27,9 @@ impl LlvmProfdata {
     /// # Errors
     /// [`Error::Verification`] naming the file that cannot be merged.
     pub fn merge(&self, inputs: &[Weighted], target: &Path) -> Result<()> {
+        for Weighted { path, .. } in inputs {
+            refuse_empty(path)?;
+        }
         // Not --sparse: a zero says that a path is cold, an absent count says nothing.
         let mut command = self
             .command("merge")
@@ -81,6 +84,20 @@ impl LlvmProfdata {
     fn command(&self, action: &str) -> Command {
         Command::new(&self.path).arg(action)
     }
+}
+
+/// The tool passes over an empty file without a word: the run that should have filled it is lost.
+fn refuse_empty(path: &Path) -> Result<()> {
+    let metadata = std::fs::metadata(path).map_err(Error::io("read", path))?;
+    if metadata.len() > 0 {
+        return Ok(());
+    }
+    Err(Error::Verification {
+        check: "profile-merges",
+        message: format!("`{}` is an empty file", path.display()),
+        hint: "a process was killed before it wrote its profile, or the disk was full: train again"
+            .into(),
+    })
 }
 
 /// The tool's own words, and the step that fits them.
