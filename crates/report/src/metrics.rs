@@ -82,7 +82,7 @@ pub(crate) const CONCURRENCY: [Known; 6] = [
     INFERENCE_SHARE,
     Known {
         label: "parallelism efficiency",
-        stems: &["parallelism_efficiency", "parallel_efficiency"],
+        stems: &["parallelism", "parallel_efficiency"],
     },
     Known {
         label: "requests/s",
@@ -117,6 +117,7 @@ mod tests {
             ("inference_share", Some("inference share")),
             ("inference_percent", Some("inference share")),
             ("tokens_per_s", Some("tokens/s")),
+            ("parallelism_percent", Some("parallelism efficiency")),
             ("tokens_total", None),
             ("cold_starter", None),
         ] {
