@@ -64,3 +64,6 @@ pub struct Record {
     /// Wall time by stage.
     pub timings: Timings,
 }
+
+#[cfg(test)]
+mod tests;

@@ -353,7 +353,12 @@ fn the_planner_gives_the_default_plan() {
         .iter()
         .find(|unit| unit.scenarios.len() == 3)
         .expect("one session");
-    let pairs: Vec<u32> = pinned.scenarios.iter().map(|share| share.pairs).collect();
+
+    let pairs: Vec<usize> = pinned
+        .scenarios
+        .iter()
+        .map(|share| share.pairs as usize)
+        .collect();
     let found = (pinned.restarts as usize, pairs);
     assert_eq!(
         found,
