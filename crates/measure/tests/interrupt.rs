@@ -18,7 +18,7 @@ use support::{judging, place, warm};
 
 const INNER: &str = "--be-interrupted";
 /// Nothing here takes long; this only keeps a failure from hanging.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 fn main() -> ExitCode {
     match std::env::args()

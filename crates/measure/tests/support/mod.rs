@@ -12,12 +12,12 @@ use inferno_measure::scenario::{
 use tempfile::TempDir;
 
 /// Where a campaign lives: the arms and the output directory.
-pub struct Place {
-    pub directory: TempDir,
-    pub arms: Arms,
+pub(crate) struct Place {
+    pub(crate) directory: TempDir,
+    pub(crate) arms: Arms,
 }
 
-pub fn place() -> Place {
+pub(crate) fn place() -> Place {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let arms = Arms::with_control(subject(), subject(), &directory.path().join("arms"))
         .expect("the binaries are copied");
@@ -42,7 +42,7 @@ fn subject() -> &'static Path {
     })
 }
 
-pub fn warm(name: &str, mode: &str) -> Scenario {
+pub(crate) fn warm(name: &str, mode: &str) -> Scenario {
     Scenario {
         name: name.to_owned(),
         group: name.to_owned(),
@@ -56,7 +56,7 @@ pub fn warm(name: &str, mode: &str) -> Scenario {
         stdin: None,
         directory: PathBuf::from("/"),
         inputs: Vec::new(),
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         exit: 0,
         class: Vec::new(),
         role: Role::Primary,
@@ -66,7 +66,7 @@ pub fn warm(name: &str, mode: &str) -> Scenario {
 }
 
 #[allow(dead_code, reason = "not every test program measures cold scenarios")]
-pub fn cold(name: &str, mode: &str) -> Scenario {
+pub(crate) fn cold(name: &str, mode: &str) -> Scenario {
     Scenario {
         kind: Kind::Cold {
             cache: PageCache::Warm,
@@ -86,7 +86,7 @@ fn metric() -> Metric {
 }
 
 /// A budget that holds little more than the minimum.
-pub fn judging() -> Judging {
+pub(crate) fn judging() -> Judging {
     Judging {
         budget_s: 3.0,
         min_pairs: 3,
