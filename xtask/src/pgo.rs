@@ -67,10 +67,10 @@ enum Step {
 /// Which spec, and where its results go.
 #[derive(Debug, Args)]
 struct Place {
-    /// The spec [default: profiles/concurrent_inference.toml]
+    /// The spec; without it, the inference engine's
     #[arg(long, value_name = "FILE")]
     spec: Option<PathBuf>,
-    /// The output directory [default: target/pgo/NAME]
+    /// The output directory; without it, one below target/pgo
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }

@@ -28,7 +28,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
 /// The matching llvm-profdata, fetched if need be.
 pub(crate) fn tool() -> Result<LlvmProfdata> {
     let compiler = Compiler::of(project::root())?;
-    Ok(LlvmProfdata::find_or_fetch(&compiler, &mut |line| {
-        eprintln!("{line}")
-    })?)
+    let mut say = |line: &str| eprintln!("{line}");
+    Ok(LlvmProfdata::find_or_fetch(&compiler, &mut say)?)
 }

@@ -63,10 +63,10 @@ pub(crate) fn record(
         },
         host: host::describe(),
         toolchain: Toolchain {
-            rustc: session.compiler.version.clone(),
-            llvm: session.compiler.llvm.clone(),
+            rustc: session.workshop.compiler.version.clone(),
+            llvm: session.workshop.compiler.llvm.clone(),
             llvm_profdata: Some(llvm_profdata),
-            target: session.compiler.host.clone(),
+            target: session.workshop.compiler.host.clone(),
         },
         artifacts: Artifacts {
             baseline: of(proof.baseline),

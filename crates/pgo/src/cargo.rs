@@ -18,7 +18,7 @@ use crate::output::OutputDir;
 use crate::progress::Progress;
 use crate::spec::Spec;
 use crate::stage::write_atomically;
-use crate::toolchain;
+use crate::toolchain::{self, Compiler};
 
 /// Lines of cargo's output that an error repeats; the whole log is in a file.
 const TAIL_LINES: usize = 20;
@@ -45,22 +45,23 @@ pub enum Freshness {
 
 /// Where and with what every arm of a run is built.
 #[derive(Debug)]
-pub struct Workshop<'a> {
+pub struct Workshop {
     /// What is built.
-    pub spec: &'a Spec,
-    /// The target triple, always explicit: without it build scripts would be instrumented too.
-    pub target: &'a str,
+    pub spec: Spec,
+    /// Its host triple is every arm's explicit target: without one, build scripts would be
+    /// instrumented too.
+    pub compiler: Compiler,
     /// Flags common to every arm.
-    pub shared: &'a SharedFlags,
+    pub shared: SharedFlags,
     /// Where the results go.
-    pub output: &'a OutputDir,
+    pub output: OutputDir,
 }
 
 /// Builds `arm`.
 ///
 /// # Errors
 /// [`Error::Build`] with the end of cargo's output; the whole of it is in the output directory.
-pub fn build(workshop: &Workshop<'_>, arm: &Arm, progress: &mut Progress) -> Result<Built> {
+pub fn build(workshop: &Workshop, arm: &Arm, progress: &mut Progress) -> Result<Built> {
     let rustflags = workshop.shared.of(arm);
     let log = workshop.output.build_log(arm);
     let messages = run(workshop, arm, &rustflags, progress)?;
@@ -107,7 +108,7 @@ enum Line {
 }
 
 fn run(
-    workshop: &Workshop<'_>,
+    workshop: &Workshop,
     arm: &Arm,
     rustflags: &[String],
     progress: &mut Progress,
@@ -133,7 +134,7 @@ fn run(
         let mut crates = BTreeSet::new();
         for line in lines {
             match line {
-                Line::Json(line) => messages.json(&line, workshop.spec),
+                Line::Json(line) => messages.json(&line, &workshop.spec),
                 Line::Text(line) => messages.text(&line, &mut crates, progress),
             }
         }
@@ -192,7 +193,7 @@ impl Messages {
     }
 }
 
-fn command(workshop: &Workshop<'_>, arm: &Arm, rustflags: &[String]) -> Result<Command> {
+fn command(workshop: &Workshop, arm: &Arm, rustflags: &[String]) -> Result<Command> {
     let target = workshop.spec.target();
     let manifest = workshop.spec.manifest();
     let directory = manifest.parent().unwrap_or(Path::new("/"));
@@ -208,7 +209,7 @@ fn command(workshop: &Workshop<'_>, arm: &Arm, rustflags: &[String]) -> Result<C
         ])
         .arg(&manifest)
         .args(["--package", &target.package, "--profile", &target.profile])
-        .args(["--target", workshop.target, "--target-dir"])
+        .args(["--target", &workshop.compiler.host, "--target-dir"])
         .arg(workshop.output.target_dir(arm))
         .directory(directory)
         .env("CARGO_ENCODED_RUSTFLAGS", flags::encode(rustflags)?)

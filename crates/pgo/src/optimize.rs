@@ -109,7 +109,7 @@ pub fn check_origin(
 /// # Errors
 /// [`Error::Build`], and [`Error::Verification`] when the compiler did not use the profile.
 pub fn run(
-    workshop: &Workshop<'_>,
+    workshop: &Workshop,
     profile: &MergedProfile,
     progress: &mut Progress,
 ) -> Result<(Candidate, Freshness)> {
@@ -144,19 +144,19 @@ pub fn run(
 }
 
 /// The candidate of the last optimised build, if it is still there.
-pub fn last(workshop: &Workshop<'_>) -> Option<Candidate> {
+pub fn last(workshop: &Workshop) -> Option<Candidate> {
     let text = std::fs::read_to_string(notes(workshop)).ok()?;
     let candidate: Candidate = serde_json::from_str(&text).ok()?;
     candidate.artifact.check().is_ok().then_some(candidate)
 }
 
-fn keep(workshop: &Workshop<'_>, candidate: &Candidate) -> Result<()> {
+fn keep(workshop: &Workshop, candidate: &Candidate) -> Result<()> {
     let text = serde_json::to_string_pretty(candidate)
         .map_err(|error| Error::Internal(error.to_string()))?;
     write_atomically(&notes(workshop), text.as_bytes())
 }
 
-fn notes(workshop: &Workshop<'_>) -> PathBuf {
+fn notes(workshop: &Workshop) -> PathBuf {
     workshop.output.stages().join("candidate.json")
 }
 

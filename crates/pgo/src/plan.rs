@@ -34,8 +34,8 @@ pub struct Plan {
     pub out: PathBuf,
     /// The stages in order.
     pub stages: Vec<PlannedStage>,
-    /// Expected size of the output directory in bytes, where it can be told.
-    pub disk_bytes: Option<u64>,
+    /// Expected size of the output directory in bytes.
+    pub disk_bytes: u64,
     /// Where the figures come from.
     pub basis: Basis,
 }
@@ -117,10 +117,12 @@ impl fmt::Display for Plan {
             Basis::Packages => "a rough guess from the number of packages",
         };
         writeln!(f, "  in all about {} ({basis})", time(self.wall_s()))?;
-        let disk = self.disk_bytes.map_or("unknown".to_owned(), |bytes| {
-            format!("about {} MB", bytes / 1_000_000)
-        });
-        writeln!(f, "  disk: {disk} in {}", self.out.display())
+        writeln!(
+            f,
+            "  disk: about {} MB in {}",
+            self.disk_bytes / 1_000_000,
+            self.out.display()
+        )
     }
 }
 
@@ -230,13 +232,13 @@ fn reachable(metadata: &cargo_metadata::Metadata, root: &cargo_metadata::Package
 }
 
 /// What is there already, or a guess.
-fn disk(out: &Path, packages: usize, reuse: Reuse) -> Option<u64> {
+fn disk(out: &Path, packages: usize, reuse: Reuse) -> u64 {
     let there = size(out);
     if reuse == Reuse::Unchanged && there > 0 {
-        return Some(there);
+        return there;
     }
     let arms = 2.0 + INSTRUMENTED_FACTOR;
-    Some((packages as f64 * PACKAGE_DISK_MB * arms * 1e6) as u64)
+    (packages as f64 * PACKAGE_DISK_MB * arms * 1e6) as u64
 }
 
 fn size(directory: &Path) -> u64 {

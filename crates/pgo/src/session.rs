@@ -3,14 +3,13 @@
 //! Takes a spec and an output directory; each stage takes the type that only the stage before can
 //! make. The order of the whole is in `pipeline`.
 
-use std::collections::BTreeMap;
+mod sampling;
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use inferno_measure::campaign::{self, Campaign, KnownCost, Measured, Observer};
-use inferno_measure::plan::Plan;
 use inferno_measure::record::{Audit, Check, StageKind, StageState};
-use inferno_measure::scenario::{Arms, Judging, Scenario};
+use inferno_measure::scenario::Scenario;
 
 use crate::artifact::{Artifact, Counters};
 use crate::assets::Assets;
@@ -32,10 +31,7 @@ use crate::verify::{self, VerifiedPair};
 /// The state that all stages of a run share.
 #[derive(Debug)]
 pub struct Session {
-    pub(crate) spec: Spec,
-    pub(crate) compiler: Compiler,
-    pub(crate) shared: SharedFlags,
-    pub(crate) output: OutputDir,
+    pub(crate) workshop: Workshop,
     pub(crate) stages: Stages,
     pub(crate) progress: Progress,
     pub(crate) started: Instant,
@@ -73,11 +69,14 @@ impl Session {
         let stages = Stages::new(output.stages(), reuse);
         let only = Vec::new();
         let (tool, assets) = (None, None);
-        Ok(Self {
+        let workshop = Workshop {
             spec,
             compiler,
             shared,
             output,
+        };
+        Ok(Self {
+            workshop,
             stages,
             progress,
             started,
@@ -89,17 +88,17 @@ impl Session {
 
     /// The spec.
     pub fn spec(&self) -> &Spec {
-        &self.spec
+        &self.workshop.spec
     }
 
     /// The output directory.
     pub fn output(&self) -> &OutputDir {
-        &self.output
+        &self.workshop.output
     }
 
     /// The flags that every arm shares.
     pub fn shared_flags(&self) -> &SharedFlags {
-        &self.shared
+        &self.workshop.shared
     }
 
     /// A line for the person who waits.
@@ -112,7 +111,11 @@ impl Session {
     /// # Errors
     /// [`Error::Tool`] and [`Error::Provision`], with the next step.
     pub fn provide(&mut self) -> Result<()> {
-        let (spec, compiler, progress) = (&self.spec, &self.compiler, &mut self.progress);
+        let (spec, compiler, progress) = (
+            &self.workshop.spec,
+            &self.workshop.compiler,
+            &mut self.progress,
+        );
         let provided = self.stages.timed("set-up", StageKind::Other, || {
             let tool = LlvmProfdata::find_or_fetch(compiler, &mut |line| progress.say(line))?;
             Ok((tool, Assets::provide(spec)?))
@@ -154,6 +157,7 @@ impl Session {
     /// [`Error::Usage`] for a name that the spec does not have.
     pub fn restrict(&mut self, only: &[String]) -> Result<()> {
         let known: Vec<&str> = self
+            .workshop
             .spec
             .scenario_specs()
             .iter()
@@ -175,7 +179,7 @@ impl Session {
     /// See [`Self::provide`].
     pub fn scenarios(&mut self) -> Result<Vec<Scenario>> {
         let env = self.assets()?.env;
-        let mut scenarios = self.spec.scenarios(&env);
+        let mut scenarios = self.workshop.spec.scenarios(&env);
         scenarios.retain(|scenario| self.only.is_empty() || self.only.contains(&scenario.name));
         Ok(scenarios)
     }
@@ -210,7 +214,7 @@ impl Session {
     /// # Errors
     /// [`Error::Build`], and [`Error::Verification`] when it has no counters.
     pub fn instrument(&mut self) -> Result<Instrumented> {
-        let raw_profiles = self.output.profiles().join("untrained");
+        let raw_profiles = self.workshop.output.profiles().join("untrained");
         Instrumented::new(self.build(&Arm::Instrumented { raw_profiles })?)
     }
 
@@ -219,9 +223,9 @@ impl Session {
     /// # Errors
     /// [`Error::Training`], [`Error::Verification`], [`Error::Usage`] when none is declared.
     pub fn train(&mut self, instrumented: &Instrumented) -> Result<Vec<WorkloadProfile>> {
-        let workloads = self.spec.train().to_vec();
+        let workloads = self.workshop.spec.train().to_vec();
         if workloads.is_empty() {
-            return Err(self.spec.error(
+            return Err(self.workshop.spec.error(
                 "there is no [[train]] workload",
                 "declare one, or train elsewhere: see docs/pgo-steps.md",
             ));
@@ -229,7 +233,7 @@ impl Session {
         let (tool, assets) = (self.tool()?, self.assets()?);
         let mut profiles = Vec::new();
         for (index, workload) in workloads.iter().enumerate() {
-            let (spec, output) = (&self.spec, &self.output);
+            let (spec, output) = (&self.workshop.spec, &self.workshop.output);
             let inputs = workload
                 .inputs
                 .iter()
@@ -273,7 +277,7 @@ impl Session {
         let key = parts.fold(Key::new("merge").part(&tool.version), |key, part| {
             key.part(part)
         });
-        let directory = self.output.profiles();
+        let directory = self.workshop.output.profiles();
         self.stages
             .run("merge", StageKind::Other, &key.finish(), || {
                 merge::workloads(profiles, &tool, &directory)
@@ -304,7 +308,7 @@ impl Session {
             .part(&tool.version)
             .files(&files)?
             .finish();
-        let directory = self.output.profiles();
+        let directory = self.workshop.output.profiles();
         self.stages.run("merge", StageKind::Other, &key, || {
             merge::files(&files, &tool, &directory)
         })
@@ -333,7 +337,7 @@ impl Session {
             });
         }
         let tool = self.tool()?;
-        let directory = self.output.profiles();
+        let directory = self.workshop.output.profiles();
         let key = Key::new("adopt")
             .part(digest::file(profile)?)
             .part(&tool.version)
@@ -358,13 +362,7 @@ impl Session {
         })?;
         let started = Instant::now();
         self.progress.start("build candidate");
-        let workshop = Workshop {
-            spec: &self.spec,
-            target: &self.compiler.host,
-            shared: &self.shared,
-            output: &self.output,
-        };
-        let (candidate, freshness) = optimize::run(&workshop, profile, &mut self.progress)?;
+        let (candidate, freshness) = optimize::run(&self.workshop, profile, &mut self.progress)?;
         self.built("build candidate", started, freshness, candidate.artifact());
         Ok((candidate, origin))
     }
@@ -374,7 +372,7 @@ impl Session {
     /// # Errors
     /// [`Error::Usage`] when there is none.
     pub fn candidate(&self) -> Result<Candidate> {
-        optimize::last(&self.workshop()).ok_or_else(|| Error::Usage {
+        optimize::last(&self.workshop).ok_or_else(|| Error::Usage {
             message: "there is no candidate".into(),
             hint: "run `cargo xtask pgo optimize` first".into(),
         })
@@ -391,9 +389,9 @@ impl Session {
             .part(&baseline.artifact().sha256)
             .part(&candidate.artifact().sha256)
             .part(&candidate.profile().sha256)
-            .part(format!("{:?}", self.spec.output()))
+            .part(format!("{:?}", self.workshop.spec.output()))
             .finish();
-        let (spec, progress) = (&self.spec, &mut self.progress);
+        let (spec, progress) = (&self.workshop.spec, &mut self.progress);
         progress.start("verify");
         let pair = self.stages.run("verify", StageKind::Verify, &key, || {
             verify::run(
@@ -427,91 +425,13 @@ impl Session {
             .iter()
             .filter_map(|scenario| Some((scenario, *pair.costs().get(&scenario.name)?)))
             .collect();
-        let (output, progress) = (&self.output, &mut self.progress);
+        let (output, progress) = (&self.workshop.output, &mut self.progress);
         progress.start("profile the holdout");
         let overlap = self.stages.run("overlap", StageKind::Verify, &key, || {
             holdout::overlap(&timed, instrumented, training, &tool, output, progress)
         })?;
         self.progress.finish(&overlap.gathered_on);
         Ok(overlap)
-    }
-
-    /// Samples the pair: baseline, its byte copy, candidate.
-    ///
-    /// # Errors
-    /// [`Error::Measure`]; what was sampled is kept, and continued by the next run.
-    pub fn measure(&mut self, pair: &VerifiedPair, judging: &Judging) -> Result<Vec<Measured>> {
-        let arms = Arms::with_control(
-            &pair.baseline().path,
-            &pair.candidate().artifact().path,
-            &self.output.sampling_arms(),
-        )?;
-        let binaries = [&pair.baseline().sha256, &pair.candidate().artifact().sha256];
-        let measured = self.sample(&arms, binaries, pair.known_costs(), judging, "pair")?;
-        verify::sampled_outputs_agree(
-            measured
-                .iter()
-                .map(|measured| (measured.scenario.name.as_str(), &measured.samples)),
-            self.spec.output(),
-        )?;
-        Ok(measured)
-    }
-
-    /// Samples the baseline against a byte copy of itself: what is found is the machine's noise.
-    ///
-    /// # Errors
-    /// See [`Self::measure`].
-    pub fn measure_noise(
-        &mut self,
-        baseline: &Baseline,
-        judging: &Judging,
-    ) -> Result<Vec<Measured>> {
-        let artifact = baseline.artifact();
-        let copies =
-            Arms::with_control(&artifact.path, &artifact.path, &self.output.sampling_arms())?;
-        let arms = Arms {
-            control: None,
-            ..copies
-        };
-        self.sample(
-            &arms,
-            [&artifact.sha256; 2],
-            BTreeMap::new(),
-            judging,
-            "noise",
-        )
-    }
-
-    fn sample(
-        &mut self,
-        arms: &Arms,
-        binaries: [&String; 2],
-        known_costs: BTreeMap<String, KnownCost>,
-        judging: &Judging,
-        purpose: &str,
-    ) -> Result<Vec<Measured>> {
-        let scenarios = self.scenarios()?;
-        let key = self
-            .holdout_key(purpose, &scenarios)?
-            .part(binaries[0])
-            .part(binaries[1])
-            .finish();
-        let campaign = Campaign {
-            scenarios: &scenarios,
-            arms,
-            judging,
-            directory: self.output.samples().join(purpose),
-            key,
-            known_costs,
-        };
-        let progress = &mut self.progress;
-        progress.start("measure");
-        let measured = self.stages.timed("measure", StageKind::Measure, || {
-            Ok(campaign::measure(&campaign, &mut Shown(progress))?)
-        })?;
-        self.progress
-            .finish(&format!("{} scenarios", measured.len()));
-        Ok(measured)
     }
 
     /// Key over the scenarios and every file that they read.
@@ -528,26 +448,11 @@ impl Session {
             .files(&assets.files)
     }
 
-    fn workshop(&self) -> Workshop<'_> {
-        Workshop {
-            spec: &self.spec,
-            target: &self.compiler.host,
-            shared: &self.shared,
-            output: &self.output,
-        }
-    }
-
     fn build(&mut self, arm: &Arm) -> Result<Artifact> {
         let started = Instant::now();
         let name = format!("build {}", arm.name());
         self.progress.start(&name);
-        let workshop = Workshop {
-            spec: &self.spec,
-            target: &self.compiler.host,
-            shared: &self.shared,
-            output: &self.output,
-        };
-        let built = cargo::build(&workshop, arm, &mut self.progress)?;
+        let built = cargo::build(&self.workshop, arm, &mut self.progress)?;
         self.built(&name, started, built.freshness, &built.artifact);
         Ok(built.artifact)
     }
@@ -562,50 +467,6 @@ impl Session {
         self.progress.finish(&format!(
             "{words}, {size:.1} MB, sha256 {}",
             &artifact.sha256[..12]
-        ));
-    }
-}
-
-/// Shows the sampler's progress.
-struct Shown<'a>(&'a mut Progress);
-
-impl Observer for Shown<'_> {
-    fn planned(&mut self, plan: &Plan) {
-        let shares = plan
-            .units
-            .iter()
-            .flat_map(|unit| unit.scenarios.iter().map(|share| (unit.restarts, share)));
-        for (restarts, share) in shares {
-            self.0.say(&format!(
-                "  {}: {restarts} restarts of {} pairs",
-                share.scenario, share.pairs
-            ));
-        }
-        for waiting in &plan.waiting {
-            self.0.say(&format!(
-                "  {}: does not fit, needs --budget {:.0}s",
-                waiting.scenario,
-                waiting.budget_s.ceil()
-            ));
-        }
-        self.0.say(&format!(
-            "  sampling takes about {:.0} s",
-            plan.expected_s()
-        ));
-    }
-
-    fn progress(&mut self, progress: &campaign::Progress<'_>) {
-        let part = match progress.stage {
-            campaign::Stage::Pilot => "pilot",
-            campaign::Stage::Measured => "sampling",
-        };
-        let remaining = progress
-            .remaining
-            .map(|left| format!(", {} s left", left.as_secs()))
-            .unwrap_or_default();
-        self.0.note(&format!(
-            "{part} {} ({} of {}{remaining})",
-            progress.scenario, progress.done, progress.total
         ));
     }
 }

@@ -3,7 +3,7 @@
 //! Takes a directory; gives a [`Toolchain`] whose two LLVM major versions are equal. It must not
 //! accept a tool by its name: the first one on PATH is often years older than the compiler.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -133,7 +133,7 @@ impl LlvmProfdata {
     pub fn find(compiler: &Compiler) -> Result<Self> {
         let major = compiler.llvm_major()?;
         if let Some(chosen) = std::env::var_os(LLVM_PROFDATA_VARIABLE) {
-            return Self::chosen(chosen, major);
+            return Self::chosen(&chosen, major);
         }
         let mut rejected = Vec::new();
         for candidate in candidates(compiler, major) {
@@ -188,11 +188,11 @@ impl LlvmProfdata {
     }
 
     /// The user's own choice is taken or refused, never passed over in silence.
-    fn chosen(path: OsString, major: u32) -> Result<Self> {
+    fn chosen(path: &OsStr, major: u32) -> Result<Self> {
         let hint = format!(
             "{LLVM_PROFDATA_VARIABLE} must name an llvm-profdata of LLVM {major}, or be unset"
         );
-        let tool = Self::at(Path::new(&path)).map_err(|message| Error::Tool {
+        let tool = Self::at(Path::new(path)).map_err(|message| Error::Tool {
             message,
             hint: hint.clone(),
         })?;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::xtask::{fixture, pgo, place, run, scratch};
 
 /// Long enough for any stage of a fixture, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Starts a run and waits until its standard error has said `words`.
 fn start_until(out: &Path, words: &str) -> Child {
@@ -82,7 +82,8 @@ fn assert_whole(directory: &Path) {
         // What cargo keeps is cargo's own.
         if path.file_name().is_some_and(|name| name == "build") {
             continue;
-        } else if path.is_dir() {
+        }
+        if path.is_dir() {
             assert_whole(&path);
             continue;
         }

@@ -100,7 +100,8 @@ fn copy(from: &Path, to: &Path) {
         let (from, to) = (entry.path(), to.join(entry.file_name()));
         if entry.file_name() == "target" {
             continue;
-        } else if from.is_dir() {
+        }
+        if from.is_dir() {
             copy(&from, &to);
         } else {
             std::fs::copy(from, to).expect("a copy");

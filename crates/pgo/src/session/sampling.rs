@@ -1,0 +1,142 @@
+//! Sampling of a session's pair, and of a baseline against its own copy.
+//!
+//! Takes a [`VerifiedPair`]; gives raw samples. It must not judge.
+
+use std::collections::BTreeMap;
+
+use inferno_measure::campaign::{self, Campaign, KnownCost, Measured, Observer};
+use inferno_measure::plan::Plan;
+use inferno_measure::record::StageKind;
+use inferno_measure::scenario::{Arms, Judging};
+
+use super::{Baseline, Session};
+use crate::error::Result;
+use crate::progress::Progress;
+use crate::verify::{self, VerifiedPair};
+
+impl Session {
+    /// Samples the pair: baseline, its byte copy, candidate.
+    ///
+    /// # Errors
+    /// [`Error::Measure`]; what was sampled is kept, and continued by the next run.
+    pub fn measure(&mut self, pair: &VerifiedPair, judging: &Judging) -> Result<Vec<Measured>> {
+        let arms = Arms::with_control(
+            &pair.baseline().path,
+            &pair.candidate().artifact().path,
+            &self.workshop.output.sampling_arms(),
+        )?;
+        let binaries = [&pair.baseline().sha256, &pair.candidate().artifact().sha256];
+        let measured = self.sample(&arms, binaries, pair.known_costs(), judging, "pair")?;
+        verify::sampled_outputs_agree(
+            measured
+                .iter()
+                .map(|measured| (measured.scenario.name.as_str(), &measured.samples)),
+            self.workshop.spec.output(),
+        )?;
+        Ok(measured)
+    }
+
+    /// Samples the baseline against a byte copy of itself: what is found is the machine's noise.
+    ///
+    /// # Errors
+    /// See [`Self::measure`].
+    pub fn measure_noise(
+        &mut self,
+        baseline: &Baseline,
+        judging: &Judging,
+    ) -> Result<Vec<Measured>> {
+        let artifact = baseline.artifact();
+        let copies = Arms::with_control(
+            &artifact.path,
+            &artifact.path,
+            &self.workshop.output.sampling_arms(),
+        )?;
+        let arms = Arms {
+            control: None,
+            ..copies
+        };
+        self.sample(
+            &arms,
+            [&artifact.sha256; 2],
+            BTreeMap::new(),
+            judging,
+            "noise",
+        )
+    }
+
+    fn sample(
+        &mut self,
+        arms: &Arms,
+        binaries: [&String; 2],
+        known_costs: BTreeMap<String, KnownCost>,
+        judging: &Judging,
+        purpose: &str,
+    ) -> Result<Vec<Measured>> {
+        let scenarios = self.scenarios()?;
+        let key = self
+            .holdout_key(purpose, &scenarios)?
+            .part(binaries[0])
+            .part(binaries[1])
+            .finish();
+        let campaign = Campaign {
+            scenarios: &scenarios,
+            arms,
+            judging,
+            directory: self.workshop.output.samples().join(purpose),
+            key,
+            known_costs,
+        };
+        let progress = &mut self.progress;
+        progress.start("measure");
+        let measured = self.stages.timed("measure", StageKind::Measure, || {
+            Ok(campaign::measure(&campaign, &mut Shown(progress))?)
+        })?;
+        self.progress
+            .finish(&format!("{} scenarios", measured.len()));
+        Ok(measured)
+    }
+}
+
+/// Shows the sampler's progress.
+struct Shown<'a>(&'a mut Progress);
+
+impl Observer for Shown<'_> {
+    fn planned(&mut self, plan: &Plan) {
+        let shares = plan
+            .units
+            .iter()
+            .flat_map(|unit| unit.scenarios.iter().map(|share| (unit.restarts, share)));
+        for (restarts, share) in shares {
+            self.0.say(&format!(
+                "  {}: {restarts} restarts of {} pairs",
+                share.scenario, share.pairs
+            ));
+        }
+        for waiting in &plan.waiting {
+            self.0.say(&format!(
+                "  {}: does not fit, needs --budget {:.0}s",
+                waiting.scenario,
+                waiting.budget_s.ceil()
+            ));
+        }
+        self.0.say(&format!(
+            "  sampling takes about {:.0} s",
+            plan.expected_s()
+        ));
+    }
+
+    fn progress(&mut self, progress: &campaign::Progress<'_>) {
+        let part = match progress.stage {
+            campaign::Stage::Pilot => "pilot",
+            campaign::Stage::Measured => "sampling",
+        };
+        let remaining = progress
+            .remaining
+            .map(|left| format!(", {} s left", left.as_secs()))
+            .unwrap_or_default();
+        self.0.note(&format!(
+            "{part} {} ({} of {}{remaining})",
+            progress.scenario, progress.done, progress.total
+        ));
+    }
+}
