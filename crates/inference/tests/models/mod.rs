@@ -8,7 +8,7 @@ use inferno_inference::backend::Backend;
 use inferno_inference::candle::{CandleBackend, CandleModel};
 
 /// The file of `synthetic-tiny`, written once per test program.
-pub fn synthetic_path() -> &'static Path {
+pub(crate) fn synthetic_path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("synthetic-tiny.gguf");
@@ -19,7 +19,7 @@ pub fn synthetic_path() -> &'static Path {
 
 /// `synthetic-tiny` on candle, loaded once per test program.
 #[allow(dead_code, reason = "not every test program needs it")]
-pub fn synthetic() -> Arc<CandleModel> {
+pub(crate) fn synthetic() -> Arc<CandleModel> {
     static MODEL: OnceLock<Arc<CandleModel>> = OnceLock::new();
     let load = || {
         Arc::new(
@@ -34,7 +34,7 @@ pub fn synthetic() -> Arc<CandleModel> {
 /// The model that `BENCH_MODEL_PATH` names; says so on the terminal when `test` is skipped for
 /// want of it, past the capture of test output.
 #[allow(dead_code, reason = "not every test program needs it")]
-pub fn real(test: &str) -> Option<Arc<CandleModel>> {
+pub(crate) fn real(test: &str) -> Option<Arc<CandleModel>> {
     let Some(path) = std::env::var_os("BENCH_MODEL_PATH") else {
         let _ = writeln!(
             std::io::stderr(),
