@@ -4,8 +4,11 @@
 //! pairs per scenario, or how much budget a scenario would need. Measures nothing; the
 //! plan is fixed before the first judged sample is taken.
 
+mod unit;
+
 use serde::{Deserialize, Serialize};
 
+use self::unit::{Draft, group_by_unit, whole_turns};
 use crate::scenario::{Judging, Pin};
 
 /// Share of the budget that is planned; the rest is for runs that take longer than the pilot's.
@@ -13,22 +16,10 @@ const PLANNED_SHARE: f64 = 0.95;
 /// Least pairs of a cold scenario, whatever the spec's restarts: fewer say little about a
 /// process time, whose pairs spread by several per cent (`FACTS.md`).
 pub(crate) const LEAST_COLD_PAIRS: u32 = 10;
-/// Above these the interval shrinks too slowly to be worth the time.
-const MOST_COLD_PAIRS: u32 = 400;
-const MOST_RESTARTS: u32 = 120;
-const MOST_PAIRS: u32 = 60;
 /// Restarts with which a scenario's minimum detectable effect is about 1.5 % under the noise
 /// of the simulation beside the verdicts; and pairs of a cold scenario for about 3 %.
 const GOOD_RESTARTS: u32 = 18;
 const GOOD_COLD_PAIRS: u32 = 30;
-/// Standard deviation of ln(candidate ÷ baseline) of a pair where no pilot could tell.
-const TYPICAL_PAIR_SD: f64 = 0.06;
-/// Standard deviation of the restarts' values: a handful of pilot pairs in one restart
-/// cannot tell it, so it is assumed. Measured with copies of one binary: 0.75 % on one
-/// pinned core, 1 to 4 % with two threads on two cores.
-const TYPICAL_RESTART_SD_PINNED: f64 = 0.0075;
-const TYPICAL_RESTART_SD: f64 = 0.025;
-
 /// What a scenario costs.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Demand {
@@ -235,169 +226,6 @@ impl Demand {
     }
 }
 
-/// A unit before its share of the time is known.
-struct Draft<'a> {
-    members: Vec<Member<'a>>,
-    startup_s: f64,
-    least_restarts: u32,
-    most_restarts: u32,
-}
-
-/// A scenario of a draft.
-struct Member<'a> {
-    scenario: &'a str,
-    pair_s: f64,
-    warmup: u32,
-    least_pairs: u32,
-    best_pairs: u32,
-}
-
-fn group_by_unit<'a>(chosen: &[&'a Demand], judging: &Judging) -> Vec<Draft<'a>> {
-    let mut drafts: Vec<(Option<usize>, Draft<'a>)> = Vec::new();
-    for demand in chosen {
-        let session = demand.session();
-        let known = drafts
-            .iter_mut()
-            .find(|(other, _)| session.is_some() && *other == session);
-        let Some((_, draft)) = known else {
-            let shared_by = chosen
-                .iter()
-                .filter(|other| other.session() == session)
-                .count();
-            drafts.push((session, Draft::new(demand, judging, shared_by)));
-            continue;
-        };
-        let shared_by = chosen
-            .iter()
-            .filter(|other| other.session() == session)
-            .count();
-        draft.members.push(Member::new(demand, judging, shared_by));
-    }
-    drafts.into_iter().map(|(_, draft)| draft).collect()
-}
-
-impl<'a> Draft<'a> {
-    fn new(demand: &'a Demand, judging: &Judging, shared_by: usize) -> Self {
-        let members = vec![Member::new(demand, judging, shared_by)];
-        match demand.sampling {
-            Sampling::Cold => Self {
-                members,
-                startup_s: 0.0,
-                least_restarts: judging.restarts.max(LEAST_COLD_PAIRS),
-                most_restarts: MOST_COLD_PAIRS.max(judging.restarts),
-            },
-            Sampling::Warm { startup_s, .. } => Self {
-                members,
-                startup_s,
-                least_restarts: judging.restarts,
-                most_restarts: MOST_RESTARTS.max(judging.restarts),
-            },
-        }
-    }
-
-    fn restart_s(&self, pairs: impl Fn(&Member<'_>) -> u32) -> f64 {
-        let pairs_s =
-            |member: &Member<'_>| f64::from(member.warmup + pairs(member)) * member.pair_s;
-        self.startup_s + self.members.iter().map(pairs_s).sum::<f64>()
-    }
-
-    fn minimum_s(&self) -> f64 {
-        f64::from(self.least_restarts) * self.restart_s(|member| member.least_pairs)
-    }
-
-    fn maximum_s(&self) -> f64 {
-        f64::from(self.most_restarts) * self.restart_s(|member| member.best_pairs)
-    }
-
-    /// As many restarts with the best number of pairs as fit; where that is too few, the
-    /// least number of restarts with as many pairs as fit.
-    fn unit(&self, share_s: f64) -> Unit {
-        let restart_s = self.restart_s(|member| member.best_pairs);
-        let restarts = whole(share_s / restart_s).min(self.most_restarts);
-        if restarts >= self.least_restarts {
-            return self.with(restarts, |member| member.best_pairs);
-        }
-        let pairs_s = share_s / f64::from(self.least_restarts) - self.restart_s(|_| 0);
-        let best_s = restart_s - self.restart_s(|_| 0);
-        let ratio = (pairs_s / best_s).clamp(0.0, 1.0);
-        self.with(self.least_restarts, |member| {
-            whole(f64::from(member.best_pairs) * ratio).max(member.least_pairs)
-        })
-    }
-
-    fn with(&self, restarts: u32, pairs: impl Fn(&Member<'_>) -> u32) -> Unit {
-        let share = |member: &Member<'_>| Share {
-            scenario: member.scenario.to_owned(),
-            warmup: member.warmup,
-            pairs: pairs(member),
-        };
-        Unit {
-            restarts,
-            restart_s: self.restart_s(&pairs),
-            scenarios: self.members.iter().map(share).collect(),
-        }
-    }
-}
-
-impl<'a> Member<'a> {
-    fn new(demand: &'a Demand, judging: &Judging, shared_by: usize) -> Self {
-        let (warmup, least_pairs, best_pairs) = match &demand.sampling {
-            Sampling::Cold => (0, 1, 1),
-            Sampling::Warm {
-                startup_s,
-                warmup,
-                pair_sd,
-                pin,
-                ..
-            } => {
-                let restart_s =
-                    startup_s / shared_by.max(1) as f64 + f64::from(*warmup) * demand.pair_s;
-                let best = best_pairs(restart_s, demand.pair_s, *pair_sd, *pin);
-                let least = whole_turns(judging.min_pairs, judging);
-                (
-                    *warmup,
-                    least,
-                    whole_turns(best.clamp(least, MOST_PAIRS.max(least)), judging),
-                )
-            }
-        };
-        Self {
-            scenario: &demand.scenario,
-            pair_s: demand.pair_s,
-            warmup,
-            least_pairs,
-            best_pairs,
-        }
-    }
-}
-
-/// Pairs per restart that give the narrowest interval for a given time:
-/// √(cost of a restart ÷ cost of a pair × pair variance ÷ restart variance).
-///
-/// Kalibera and Jones, "Rigorous benchmarking in reasonable time", ISMM 2013, section 7.
-fn best_pairs(restart_s: f64, pair_s: f64, pair_sd: Option<f64>, pin: Pin) -> u32 {
-    let restart_sd = match pin {
-        Pin::OneCore => TYPICAL_RESTART_SD_PINNED,
-        Pin::None => TYPICAL_RESTART_SD,
-    };
-    let ratio = pair_sd.unwrap_or(TYPICAL_PAIR_SD) / restart_sd;
-    whole((restart_s / pair_s).sqrt() * ratio).max(1)
-}
-
-/// `pairs`, raised to a whole number of turns.
-fn whole_turns(pairs: u32, judging: &Judging) -> u32 {
-    pairs.next_multiple_of(judging.turn_requests.max(1))
-}
-
-/// The whole part, within the range of counts.
-fn whole(value: f64) -> u32 {
-    if value.is_nan() {
-        0
-    } else {
-        value.clamp(0.0, 1e6) as u32
-    }
-}
-
 /// Seconds per unit: the same level for every scenario where minima and maxima allow it.
 fn fill(drafts: &[Draft<'_>], available_s: f64) -> Vec<f64> {
     let at_level = |level_s: f64| -> Vec<f64> {
@@ -421,136 +249,4 @@ fn fill(drafts: &[Draft<'_>], available_s: f64) -> Vec<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn warm(scenario: &str, session: usize, pair_s: f64) -> Demand {
-        Demand {
-            scenario: scenario.to_owned(),
-            group: scenario.split('/').next().unwrap_or_default().to_owned(),
-            sampling: Sampling::Warm {
-                session,
-                startup_s: 1.2,
-                warmup: 3,
-                pair_sd: Some(0.066),
-                pin: Pin::OneCore,
-            },
-            pair_s,
-        }
-    }
-
-    fn cold(scenario: &str, pair_s: f64) -> Demand {
-        let group = scenario.split('/').next().unwrap_or_default().to_owned();
-        Demand {
-            scenario: scenario.to_owned(),
-            group,
-            sampling: Sampling::Cold,
-            pair_s,
-        }
-    }
-
-    fn judging(budget_s: f64) -> Judging {
-        Judging {
-            budget_s,
-            ..Judging::default()
-        }
-    }
-
-    fn names(plan: &Plan) -> Vec<&str> {
-        let shares = plan.units.iter().flat_map(|unit| &unit.scenarios);
-        shares.map(|share| share.scenario.as_str()).collect()
-    }
-
-    #[test]
-    fn the_cheapest_of_every_group_comes_first() {
-        let demands = [
-            cold("a/1", 1.0),
-            cold("a/2", 2.0),
-            cold("b/1", 30.0),
-            cold("c/1", 400.0),
-        ];
-        let plan = plan("key", &demands, &judging(340.0), 0.0);
-        assert_eq!(names(&plan), ["a/1", "b/1"]);
-        let waiting: Vec<_> = plan
-            .waiting
-            .iter()
-            .map(|waiting| waiting.scenario.as_str())
-            .collect();
-        assert_eq!(waiting, ["a/2", "c/1"]);
-    }
-
-    #[test]
-    fn the_budget_that_is_named_is_enough_and_one_less_is_not() {
-        let demands = [cold("a/1", 1.0), warm("b/1", 0, 2.0), cold("c/1", 40.0)];
-        let needed = plan("key", &demands, &judging(100.0), 5.0).waiting[1].budget_s;
-        assert!(
-            plan("key", &demands, &judging(needed + 1e-6), 5.0)
-                .waiting
-                .is_empty()
-        );
-        assert_eq!(
-            plan("key", &demands, &judging(needed - 1.0), 5.0)
-                .waiting
-                .len(),
-            1
-        );
-    }
-
-    #[test]
-    fn the_plan_stays_within_the_budget_and_above_the_minima() {
-        for budget_s in [60.0, 150.0, 600.0, 3000.0, 1e6] {
-            let demands = [
-                cold("cold", 1.5),
-                warm("w/1", 0, 0.25),
-                warm("w/2", 0, 2.0),
-                warm("x/1", 1, 0.3),
-            ];
-            let plan = plan("key", &demands, &judging(budget_s), 10.0);
-            assert!(plan.expected_s() + 10.0 <= budget_s, "{budget_s}: {plan:?}");
-            for unit in &plan.units {
-                assert!(unit.restarts >= 8, "{plan:?}");
-                assert!(
-                    unit.scenarios
-                        .iter()
-                        .all(|share| share.warmup == 0 || share.pairs >= 5)
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn scenarios_that_share_workers_share_a_unit() {
-        let demands = [
-            warm("w/1", 0, 0.25),
-            warm("w/2", 0, 0.5),
-            warm("x/1", 1, 0.3),
-        ];
-        let plan = plan("key", &demands, &judging(600.0), 0.0);
-        let sizes: Vec<_> = plan.units.iter().map(|unit| unit.scenarios.len()).collect();
-        assert_eq!(sizes, [2, 1]);
-    }
-
-    #[test]
-    fn a_whole_budget_is_used_where_the_limits_allow() {
-        let plan = plan("key", &[warm("w/1", 0, 0.25)], &judging(120.0), 0.0);
-        assert!(plan.expected_s() > 100.0, "{plan:?}");
-    }
-
-    #[test]
-    fn pairs_follow_costs_and_variances() {
-        // √(1.2 / 0.3) × 0.075 / 0.0075 = 20.
-        assert_eq!(best_pairs(1.2, 0.3, Some(0.075 + 1e-9), Pin::OneCore), 20);
-        assert!(best_pairs(1.2, 0.3, Some(0.075), Pin::None) < 20);
-        assert_eq!(best_pairs(0.0, 0.3, None, Pin::None), 1);
-    }
-
-    #[test]
-    fn a_turn_is_never_cut() {
-        let judging = Judging {
-            turn_requests: 20,
-            ..judging(600.0)
-        };
-        let plan = plan("key", &[warm("w/1", 0, 0.05)], &judging, 0.0);
-        assert_eq!(plan.units[0].scenarios[0].pairs % 20, 0);
-    }
-}
+mod tests;

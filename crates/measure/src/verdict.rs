@@ -9,6 +9,7 @@ mod decide;
 mod expectation;
 mod figures;
 mod trend;
+mod turns;
 
 pub use trend::judge_trends;
 
@@ -198,7 +199,11 @@ fn validity(restarts: &[&Restart]) -> Validity {
     Validity {
         blocks: count(restarts.len()),
         disturbed: count(causes.len()),
-        notes: distinct.iter().map(note).collect(),
+        notes: distinct
+            .iter()
+            .map(note)
+            .chain(turns::note(restarts))
+            .collect(),
     }
 }
 

@@ -224,7 +224,8 @@ pub struct Validity {
     pub blocks: u32,
     /// Blocks that were disturbed beyond the limits.
     pub disturbed: u32,
-    /// What disturbed them, each cause once with its number of blocks.
+    /// What disturbed them, each cause once with its number of blocks; and, where turns hold
+    /// several requests, whether the first ones give another effect than the later ones.
     pub notes: Vec<String>,
 }
 

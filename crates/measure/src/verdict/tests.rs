@@ -257,3 +257,28 @@ fn the_remedy_of_a_wide_interval_grows_with_its_width() {
     assert!(wide(15.0).contains("instead of 8"), "{}", wide(15.0));
     assert!(wide(15.0) < wide(30.0), "{} / {}", wide(15.0), wide(30.0));
 }
+
+#[test]
+fn first_requests_of_a_turn_that_differ_from_later_ones_are_noted() {
+    let with_first = |first: f64| {
+        let mut one = measured(&around(0.0), &around(0.0));
+        for restart in &mut one.samples.restarts {
+            for (position, pair) in (0..).zip(&mut restart.pairs[1..]) {
+                pair.turn_position = position;
+                if position == 0 {
+                    let scaled = pair.candidate.wall_ns as f64 * first;
+                    pair.candidate.wall_ns = scaled as u64;
+                }
+            }
+        }
+        judge(&[one], &Judging::default())
+            .remove(0)
+            .validity
+            .notes
+            .remove(0)
+    };
+    assert!(with_first(1.05).contains("differ"), "{}", with_first(1.05));
+    assert!(with_first(1.0).contains("agree"), "{}", with_first(1.0));
+    // Turns of one request have nothing to compare.
+    assert!(judged(&around(0.0), &around(0.0)).validity.notes.is_empty());
+}

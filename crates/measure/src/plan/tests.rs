@@ -1,0 +1,134 @@
+//! Tests of the plan: order, budget, shares.
+
+use super::unit::best_pairs;
+use super::*;
+
+fn warm(scenario: &str, session: usize, pair_s: f64) -> Demand {
+    Demand {
+        scenario: scenario.to_owned(),
+        group: scenario.split('/').next().unwrap_or_default().to_owned(),
+        sampling: Sampling::Warm {
+            session,
+            startup_s: 1.2,
+            warmup: 3,
+            pair_sd: Some(0.066),
+            pin: Pin::OneCore,
+        },
+        pair_s,
+    }
+}
+
+fn cold(scenario: &str, pair_s: f64) -> Demand {
+    let group = scenario.split('/').next().unwrap_or_default().to_owned();
+    Demand {
+        scenario: scenario.to_owned(),
+        group,
+        sampling: Sampling::Cold,
+        pair_s,
+    }
+}
+
+fn judging(budget_s: f64) -> Judging {
+    Judging {
+        budget_s,
+        ..Judging::default()
+    }
+}
+
+fn names(plan: &Plan) -> Vec<&str> {
+    let shares = plan.units.iter().flat_map(|unit| &unit.scenarios);
+    shares.map(|share| share.scenario.as_str()).collect()
+}
+
+#[test]
+fn the_cheapest_of_every_group_comes_first() {
+    let demands = [
+        cold("a/1", 1.0),
+        cold("a/2", 2.0),
+        cold("b/1", 30.0),
+        cold("c/1", 400.0),
+    ];
+    let plan = plan("key", &demands, &judging(340.0), 0.0);
+    assert_eq!(names(&plan), ["a/1", "b/1"]);
+    let waiting: Vec<_> = plan
+        .waiting
+        .iter()
+        .map(|waiting| waiting.scenario.as_str())
+        .collect();
+    assert_eq!(waiting, ["a/2", "c/1"]);
+}
+
+#[test]
+fn the_budget_that_is_named_is_enough_and_one_less_is_not() {
+    let demands = [cold("a/1", 1.0), warm("b/1", 0, 2.0), cold("c/1", 40.0)];
+    let needed = plan("key", &demands, &judging(100.0), 5.0).waiting[1].budget_s;
+    assert!(
+        plan("key", &demands, &judging(needed + 1e-6), 5.0)
+            .waiting
+            .is_empty()
+    );
+    assert_eq!(
+        plan("key", &demands, &judging(needed - 1.0), 5.0)
+            .waiting
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn the_plan_stays_within_the_budget_and_above_the_minima() {
+    for budget_s in [60.0, 150.0, 600.0, 3000.0, 1e6] {
+        let demands = [
+            cold("cold", 1.5),
+            warm("w/1", 0, 0.25),
+            warm("w/2", 0, 2.0),
+            warm("x/1", 1, 0.3),
+        ];
+        let plan = plan("key", &demands, &judging(budget_s), 10.0);
+        assert!(plan.expected_s() + 10.0 <= budget_s, "{budget_s}: {plan:?}");
+        for unit in &plan.units {
+            assert!(unit.restarts >= 8, "{plan:?}");
+            assert!(
+                unit.scenarios
+                    .iter()
+                    .all(|share| share.warmup == 0 || share.pairs >= 5)
+            );
+        }
+    }
+}
+
+#[test]
+fn scenarios_that_share_workers_share_a_unit() {
+    let demands = [
+        warm("w/1", 0, 0.25),
+        warm("w/2", 0, 0.5),
+        warm("x/1", 1, 0.3),
+    ];
+    let plan = plan("key", &demands, &judging(600.0), 0.0);
+    let sizes: Vec<_> = plan.units.iter().map(|unit| unit.scenarios.len()).collect();
+    assert_eq!(sizes, [2, 1]);
+}
+
+#[test]
+fn a_whole_budget_is_used_where_the_limits_allow() {
+    let plan = plan("key", &[warm("w/1", 0, 0.25)], &judging(120.0), 0.0);
+    assert!(plan.expected_s() > 100.0, "{plan:?}");
+}
+
+#[test]
+fn pairs_follow_costs_and_variances() {
+    // √(1.2 / 0.3) × 0.075 / 0.0075 = 20.
+    assert_eq!(best_pairs(1.2, 0.3, Some(0.075 + 1e-9), Pin::OneCore), 20);
+    assert!(best_pairs(1.2, 0.3, Some(0.075), Pin::None) < 20);
+    assert_eq!(best_pairs(0.0, 0.3, None, Pin::None), 1);
+}
+
+#[test]
+fn a_turn_is_never_cut() {
+    let judging = Judging {
+        turn_requests: 20,
+        ..judging(600.0)
+    };
+    let plan = plan("key", &[warm("w/1", 0, 0.05)], &judging, 0.0);
+    assert_eq!(plan.units[0].scenarios[0].pairs % 20, 0);
+}
