@@ -127,7 +127,7 @@ fn binaries_differ(baseline: &Artifact, candidate: &Artifact) -> Result<Check> {
         Err(Error::Verification {
             check: "binaries-differ",
             message: format!("{what} of baseline and candidate are identical: the profile changed nothing"),
-            hint: "check that training executes this program's code: see docs/troubleshooting.md, identical binaries".into(),
+            hint: "check that training executes this program's code: see docs/troubleshooting.md#identical-binaries".into(),
         })
     };
     if baseline.sha256 == candidate.sha256 {
@@ -274,7 +274,7 @@ pub fn sampled_outputs_agree<'a>(
                     "scenario `{scenario}`: the arms put out different results for input {}",
                     pair.seq
                 ),
-                hint: "see docs/troubleshooting.md, outputs differ".into(),
+                hint: "see docs/troubleshooting.md#outputs-differ".into(),
             });
         }
     }

@@ -78,11 +78,12 @@ pub(crate) struct ClassResult {
     pub(crate) result: ExpectationResult,
 }
 
-/// Every known class, with the scenarios that carry its tag.
+/// The known classes to which scenarios of the record belong.
 pub(crate) fn classes(record: &Record) -> Vec<ClassResult> {
     CLASSES
         .iter()
         .map(|&class| class_result(record, class))
+        .filter(|class| class.counts.all() > 0)
         .collect()
 }
 

@@ -7,7 +7,7 @@ use inferno_measure::record::Record;
 
 use crate::document::{Align, Block, Document, Form, Row, Span, Table, Text, Tone};
 use crate::figures::JOINER;
-use crate::sections;
+use crate::sections::{self, Extent};
 
 /// The report of `record` as Markdown.
 pub fn markdown(record: &Record) -> String {
@@ -15,7 +15,7 @@ pub fn markdown(record: &Record) -> String {
         title,
         summary,
         blocks,
-    } = sections::document(record);
+    } = sections::document(record, Extent::Whole);
     let mut parts = vec![format!("# {}", inline(&title)), inline(&summary)];
     parts.extend(blocks.iter().filter_map(block));
     parts.join("\n\n") + "\n"

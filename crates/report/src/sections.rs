@@ -13,16 +13,23 @@ use inferno_measure::record::{ExpectationResult, Record, Verdict};
 use crate::document::{Block, Document, Text, Tone};
 use crate::{expectations, figures};
 
-/// The whole report of `record`.
-pub(crate) fn document(record: &Record) -> Document {
-    let blocks: Vec<Block> = [
-        result::blocks(record),
-        interpretation::blocks(record),
-        measurements::blocks(record),
-        evidence::blocks(record),
-        circumstances::blocks(record),
-    ]
-    .concat();
+/// How much of a report is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// The answer and how to read it.
+    Answer,
+    /// Also the figures, the proof and the circumstances.
+    Whole,
+}
+
+/// The report of `record`.
+pub(crate) fn document(record: &Record, extent: Extent) -> Document {
+    let mut blocks = [result::blocks(record), interpretation::blocks(record)].concat();
+    if extent == Extent::Whole {
+        blocks.extend(measurements::blocks(record));
+        blocks.extend(evidence::blocks(record));
+        blocks.extend(circumstances::blocks(record));
+    }
     Document {
         title: title(record),
         summary: result::summary(record),

@@ -1,4 +1,5 @@
-//! A report for the terminal, at a given width, with or without colours.
+//! The answer for the terminal, at a given width, with or without colours; the evidence is in the
+//! Markdown report.
 //!
 //! Lines break between words alone. A table that is too wide loses the columns that may go, then turns
 //! into a short block per row, so that no cell is cut. A word longer than the line stays whole.
@@ -9,7 +10,7 @@ mod paint;
 use inferno_measure::record::Record;
 
 use crate::document::{Block, Document, Text, Tone};
-use crate::sections;
+use crate::sections::{self, Extent};
 use paint::Painter;
 
 /// Below this nothing is readable; a narrower terminal wraps by itself.
@@ -24,13 +25,13 @@ pub enum Style {
     Colour,
 }
 
-/// The report of `record` for a terminal of `width` columns.
+/// The answer of `record`, and how to read it, for a terminal of `width` columns.
 pub fn terminal(record: &Record, width: usize, style: Style) -> String {
     let Document {
         title,
         summary,
         blocks,
-    } = sections::document(record);
+    } = sections::document(record, Extent::Answer);
     let page = layout::Page {
         width: width.max(WIDTH_MIN),
         painter: Painter::new(style),
@@ -47,9 +48,7 @@ pub fn terminal(record: &Record, width: usize, style: Style) -> String {
         }
         after_heading = matches!(block, Block::Heading(_));
     }
-    // The first lines of a long report have scrolled away.
-    let closing = rendered(&page, &Block::Heading("In short"));
-    Painter::finish(&format!("{output}\n{closing}\n{summary}\n"))
+    Painter::finish(&output)
 }
 
 fn rendered(page: &layout::Page, block: &Block) -> String {

@@ -112,7 +112,7 @@ fn unusable(check: &'static str, finished: &Finished) -> Error {
     {
         "a process was killed while it wrote its profile, or the disk was full: train again"
     } else {
-        "train again: see docs/troubleshooting.md, unusable profiles"
+        "train again: see docs/troubleshooting.md#profile-unusable"
     };
     let message = if said.is_empty() {
         format!("llvm-profdata ended with {}", finished.status)

@@ -64,12 +64,15 @@ fn expectations_stand_beside_results() {
         "| `warm/short` | faster, gain 15 % to 30 % | **faster** | **not met** |",
         "| `cpu-bound` | gain | 1 | 0 | 0 | 0 | **met** |",
         "| `cold-start` | little | 0 | 0 | 1 | 0 | **met** |",
-        "| `io-bound` | little | – | – | – | – | not measured |",
         "less time. Measured: changes of time of −2.6 % … +2.6 % in 2 scenarios of that kind: **not met**.",
         "- Trend: `gain` increases over `medium/10`, `high/200`: not measured. high/200 was not measured.",
     ] {
         assert!(report.contains(line), "{line}\n{report}");
     }
+    assert!(
+        !report.contains("| `io-bound` |"),
+        "no scenario has that class\n{report}"
+    );
 }
 
 #[test]
@@ -128,5 +131,40 @@ fn an_audit_that_differs_is_a_warning() {
     record.verification.audit = None;
     assert!(
         markdown(&record).contains("- not measured: a second build of the baseline (`--audit`).")
+    );
+}
+
+#[test]
+fn missing_values_are_said_to_be_missing() {
+    let mut record = builder::record();
+    let profile = record.profile.as_mut().expect("a profile");
+    (profile.holdout_overlap, profile.blocks_for_99_percent) = (None, None);
+    record.timings.overhead_share = None;
+    record.host.cpu_model = None;
+    let report = markdown(&record);
+    for line in [
+        "- overlap with the holdout: not measured",
+        "- blocks for 99 % of counts: not measured",
+        "- processor: unknown",
+        "Not measured in any scenario: parallelism efficiency, pure inference, requests/s.",
+        "runs and sampling): not measured.",
+        "engine creation | not measured",
+    ] {
+        assert!(report.contains(line), "{line}\n{report}");
+    }
+}
+
+#[test]
+fn flags_that_are_no_profile_are_reported() {
+    let mut record = builder::record();
+    let same = "The arms differ only in the flags that concern the profile.";
+    assert!(markdown(&record).contains(same));
+    let flags = &mut record.artifacts.candidate.rustflags;
+    flags.push("-Clto=fat".into());
+    let report = markdown(&record);
+    assert!(!report.contains(same), "{report}");
+    assert!(
+        report.contains("The arms differ in more than the profile."),
+        "{report}"
     );
 }

@@ -97,7 +97,7 @@ INCONCLUSIVE
 }
 
 #[test]
-fn the_answer_stands_first_and_last() {
+fn the_answer_stands_first_and_the_evidence_elsewhere() {
     let report = terminal(&builder::record(), 100, Style::Plain);
     let answer = "\
 PGO pays on some of these scenarios and costs on others: faster in 1, slower in 1 of 4 (1
@@ -109,7 +109,9 @@ inconclusive). The largest change of time is in warm/short: −2.6 % (95 % inter
             .is_some_and(|(_, rest)| rest.starts_with(answer)),
         "{report}"
     );
-    assert!(report.ends_with(&format!("IN SHORT\n{answer}")), "{report}");
+    for heading in ["VERIFICATION", "FLAGS", "ENVIRONMENT"] {
+        assert!(!report.contains(heading), "{report}");
+    }
 }
 
 #[test]
@@ -172,53 +174,8 @@ fn plain_text_has_no_control_characters() {
 }
 
 #[test]
-fn missing_values_are_said_to_be_missing() {
-    let mut record = builder::record();
-    let profile = record.profile.as_mut().expect("a profile");
-    (profile.holdout_overlap, profile.blocks_for_99_percent) = (None, None);
-    record.timings.overhead_share = None;
-    record.host.cpu_model = None;
-    let report = terminal(&record, 100, Style::Plain);
-    for line in [
-        "overlap with the holdout   not measured",
-        "blocks for 99 % of counts  not measured",
-        "processor           unknown",
-        "Not measured in any scenario: parallelism efficiency, pure inference, requests/s.",
-    ] {
-        assert!(report.contains(line), "{line}\n{report}");
-    }
-    assert!(
-        report.contains("runs and sampling): not\nmeasured.")
-            || report.contains("sampling): not measured."),
-        "{report}"
-    );
-    assert!(
-        section(&report, "COLD START").contains("engine creation         not measured"),
-        "{report}"
-    );
-}
-
-#[test]
-fn flags_that_are_no_profile_are_reported() {
-    let mut record = builder::record();
-    let same = "The arms differ only in the flags that concern the profile.";
-    assert!(terminal(&record, 100, Style::Plain).contains(same));
-    record
-        .artifacts
-        .candidate
-        .rustflags
-        .push("-Clto=fat".into());
-    let report = terminal(&record, 100, Style::Plain);
-    assert!(!report.contains(same), "{report}");
-    assert!(
-        report.contains("The arms differ in more than the profile."),
-        "{report}"
-    );
-}
-
-#[test]
 fn a_record_without_scenarios_is_still_a_report() {
     let report = terminal(&builder::with_scenarios(Vec::new()), 80, Style::Plain);
     assert!(report.contains("Nothing was measured"), "{report}");
-    assert!(report.contains("VERIFICATION"), "{report}");
+    assert!(report.contains("HOW TO READ IT"), "{report}");
 }
