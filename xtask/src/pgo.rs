@@ -52,9 +52,9 @@ enum Step {
     Judge {
         /// The record
         record: PathBuf,
-        /// Print the record as JSON
-        #[arg(long)]
-        json: bool,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = judge::Format::Table)]
+        format: judge::Format,
     },
     /// Measure the baseline against a copy of itself: what this machine can resolve
     Noise(RunArguments),
@@ -128,6 +128,14 @@ struct RunArguments {
 }
 
 impl RunArguments {
+    fn format(&self) -> judge::Format {
+        if self.json {
+            judge::Format::Json
+        } else {
+            judge::Format::Table
+        }
+    }
+
     fn options(&self) -> Result<Options> {
         let reuse = |again| {
             if again {
@@ -162,7 +170,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<u8> {
         Some(Step::Merge { place, sources }) => steps::merge(&place, &sources),
         Some(Step::Optimize { place, profile }) => steps::optimize(&place, profile.as_deref()),
         Some(Step::Verify(place)) => steps::verify(&place),
-        Some(Step::Judge { record, json }) => judge::run(&record, json),
+        Some(Step::Judge { record, format }) => judge::run(&record, format),
         Some(Step::Noise(arguments)) => noise(&arguments),
         Some(Step::Status(place)) => steps::status(&place),
         Some(Step::Clean(place)) => steps::clean(&place),
@@ -179,7 +187,7 @@ fn whole(arguments: &RunArguments) -> Result<u8> {
     let record = pipeline::run(&options)?;
     let report = options.out.join("report.md");
     inferno_pgo::stage::write_atomically(&report, inferno_report::markdown(&record).as_bytes())?;
-    judge::print(&record, arguments.json)?;
+    judge::print(&record, arguments.format())?;
     eprintln!("record: {}", options.out.join("record.json").display());
     eprintln!("report: {}", report.display());
     Ok(if arguments.gate {
@@ -192,7 +200,7 @@ fn whole(arguments: &RunArguments) -> Result<u8> {
 fn noise(arguments: &RunArguments) -> Result<u8> {
     let options = arguments.options()?;
     let record = pipeline::run_noise(&options)?;
-    judge::print(&record, arguments.json)?;
+    judge::print(&record, arguments.format())?;
     eprintln!("record: {}", options.out.join("noise.json").display());
     Ok(if arguments.gate {
         gate(&record)

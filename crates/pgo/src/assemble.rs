@@ -2,7 +2,7 @@
 //!
 //! Takes proofs and judged scenarios; gives a [`Record`] without absolute paths. It must not judge.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use inferno_measure::host;
 use inferno_measure::record::{
@@ -139,33 +139,28 @@ fn inputs(session: &mut Session) -> Result<Vec<Input>> {
     let of_training = spec
         .train()
         .iter()
-        .flat_map(|train| train.inputs.iter().chain(&train.stdin));
-    let of_scenarios = spec
-        .scenario_specs()
-        .iter()
-        .flat_map(|scenario| scenario.inputs.iter().chain(&scenario.stdin));
-    let mut files: Vec<_> = of_training
-        .chain(of_scenarios)
-        .map(|file| spec.resolve(file))
-        .collect();
+        .flat_map(|workload| spec.files_of(workload));
+    let mut files: Vec<PathBuf> = of_training.chain(spec.holdout_files()).collect();
     files.sort();
     files.dedup();
-    files.extend(assets.files);
-    files
+    let own = files
         .iter()
-        .map(|file| input(file, &spec.directory))
-        .collect()
+        .map(|path| input(path, digest::file(path)?, &spec.directory));
+    let outside = assets
+        .files
+        .iter()
+        .map(|file| input(&file.path, file.sha256.clone(), &spec.directory));
+    own.chain(outside).collect()
 }
 
-fn input(path: &Path, directory: &Path) -> Result<Input> {
+fn input(path: &Path, sha256: String, directory: &Path) -> Result<Input> {
     let inside = path.strip_prefix(directory).ok();
     let shown = inside.or(path.file_name().map(Path::new)).unwrap_or(path);
+    let metadata = std::fs::metadata(path).map_err(Error::io("read", path))?;
     Ok(Input {
         path: shown.display().to_string(),
-        sha256: digest::file(path)?,
-        size_bytes: std::fs::metadata(path)
-            .map_err(Error::io("read", path))?
-            .len(),
+        sha256,
+        size_bytes: metadata.len(),
     })
 }
 

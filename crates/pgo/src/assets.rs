@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use inferno_measure::process;
 use inferno_provision::progress::{Progress as FetchProgress, StderrProgress};
 
+use crate::digest::{self, Key};
 use crate::error::{Error, Result};
 use crate::spec::Spec;
 
@@ -17,8 +18,17 @@ use crate::spec::Spec;
 pub struct Assets {
     /// Variables with absolute paths.
     pub env: BTreeMap<String, String>,
-    /// The files behind them, to be hashed with the stages.
-    pub files: Vec<PathBuf>,
+    /// The files behind them.
+    pub files: Vec<AssetFile>,
+}
+
+/// A file from outside. It may be large, so it is hashed once per run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssetFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// SHA-256 of its content.
+    pub sha256: String,
 }
 
 impl Assets {
@@ -37,9 +47,19 @@ impl Assets {
             assets
                 .env
                 .insert(variable.to_owned(), path.display().to_string());
-            assets.files.push(path);
+            let sha256 = digest::file(&path)?;
+            assets.files.push(AssetFile { path, sha256 });
         }
         Ok(assets)
+    }
+}
+
+impl Assets {
+    /// Adds what the files contain to a stage's key.
+    pub(crate) fn added_to(&self, key: Key) -> Key {
+        self.files
+            .iter()
+            .fold(key, |key, file| key.part(&file.sha256))
     }
 }
 

@@ -57,7 +57,6 @@ impl Session {
     /// # Errors
     /// [`Error::Tool`] without a compiler, [`Error::Usage`] for a directory that is not ours.
     pub fn open(spec: Spec, out: &Path, reuse: Reuse) -> Result<Self> {
-        let started = Instant::now();
         let mut progress = Progress::on_stderr();
         let manifest = spec.manifest();
         let compiler = Compiler::of(manifest.parent().unwrap_or(Path::new("/")))?;
@@ -67,6 +66,8 @@ impl Session {
             output.empty()?;
         }
         let stages = Stages::new(output.stages(), reuse);
+        // Waiting for another run is no part of this one.
+        let started = Instant::now();
         let only = Vec::new();
         let (tool, assets) = (None, None);
         let workshop = Workshop {
@@ -178,8 +179,14 @@ impl Session {
     /// # Errors
     /// See [`Self::provide`].
     pub fn scenarios(&mut self) -> Result<Vec<Scenario>> {
-        let env = self.assets()?.env;
-        let mut scenarios = self.workshop.spec.scenarios(&env);
+        let assets = self.assets()?;
+        let mut scenarios = self.workshop.spec.scenarios(&assets.env);
+        for scenario in &mut scenarios {
+            // A cold page cache is cold for the model too.
+            scenario
+                .inputs
+                .extend(assets.files.iter().map(|file| file.path.clone()));
+        }
         scenarios.retain(|scenario| self.only.is_empty() || self.only.contains(&scenario.name));
         Ok(scenarios)
     }
@@ -234,20 +241,15 @@ impl Session {
         let mut profiles = Vec::new();
         for (index, workload) in workloads.iter().enumerate() {
             let (spec, output) = (&self.workshop.spec, &self.workshop.output);
-            let inputs = workload
-                .inputs
-                .iter()
-                .chain(&workload.stdin)
-                .map(|file| spec.resolve(file));
+            let inputs = spec.files_of(workload);
             let declared = serde_json::to_string(workload)
                 .map_err(|error| Error::Internal(error.to_string()))?;
             let key = Key::new("train")
                 .part(&instrumented.artifact().sha256)
                 .part(&tool.version)
                 .part(declared)
-                .files(inputs)?
-                .files(&assets.files)?
-                .finish();
+                .files(inputs)?;
+            let key = assets.added_to(key).finish();
             self.progress.start(&format!("train {}", workload.name));
             let profile = self.stages.run(
                 &format!("train {}", workload.name),
@@ -439,13 +441,10 @@ impl Session {
         let assets = self.assets()?;
         let declared =
             serde_json::to_string(scenarios).map_err(|error| Error::Internal(error.to_string()))?;
-        let inputs = scenarios
-            .iter()
-            .flat_map(|scenario| scenario.inputs.iter().chain(&scenario.stdin));
-        Key::new(stage)
+        let key = Key::new(stage)
             .part(declared)
-            .files(inputs)?
-            .files(&assets.files)
+            .files(self.workshop.spec.holdout_files())?;
+        Ok(assets.added_to(key))
     }
 
     fn build(&mut self, arm: &Arm) -> Result<Artifact> {

@@ -10,7 +10,7 @@ mod result;
 
 use inferno_measure::record::{ExpectationResult, Record, Verdict};
 
-use crate::document::{Block, Document, Text, Tone};
+use crate::document::{Document, Text, Tone};
 use crate::{expectations, figures};
 
 /// How much of a report is wanted.

@@ -9,28 +9,40 @@ use inferno_report::Style;
 
 use crate::error::{Error, Result};
 
-pub(super) fn run(path: &Path, json: bool) -> Result<u8> {
+/// A form of a record on standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    /// The answer, for a terminal
+    Table,
+    /// The whole report
+    Markdown,
+    /// The record itself
+    Json,
+}
+
+pub(super) fn run(path: &Path, format: Format) -> Result<u8> {
     let record = verdict::judge_again(&Record::read(path)?);
-    print(&record, json)?;
+    print(&record, format)?;
     Ok(inferno_pgo::exit::ANSWERED)
 }
 
-pub(super) fn print(record: &Record, json: bool) -> Result<()> {
-    let text = if json {
-        serde_json::to_string_pretty(record).map_err(|error| Error::Check(error.to_string()))?
-            + "\n"
-    } else {
-        let terminal = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let style = if terminal {
-            Style::Colour
-        } else {
-            Style::Plain
-        };
-        inferno_report::terminal(record, width(), style)
+pub(super) fn print(record: &Record, format: Format) -> Result<()> {
+    let text = match format {
+        Format::Table => inferno_report::terminal(record, width(), style()),
+        Format::Markdown => inferno_report::markdown(record),
+        Format::Json => {
+            serde_json::to_string_pretty(record).map_err(|error| Error::Check(error.to_string()))?
+                + "\n"
+        }
     };
     // A reader that has read enough, such as `head`, is no failure.
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())
+}
+
+fn style() -> Style {
+    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    if colour { Style::Colour } else { Style::Plain }
 }
 
 /// Columns of the terminal; of a file or pipe, what a log shows without wrapping.

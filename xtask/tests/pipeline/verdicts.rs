@@ -33,7 +33,9 @@ fn slow_a_program_that_gains_is_faster() {
 fn judging_again_gives_the_same(out: &std::path::Path) {
     let saved = std::fs::read_to_string(out.join("record.json")).expect("a record");
     let saved: serde_json::Value = serde_json::from_str(&saved).expect("JSON");
-    let again = run(pgo(["judge".as_ref(), out.join("record.json").as_os_str()]).arg("--json"));
+    let again = run(
+        pgo(["judge".as_ref(), out.join("record.json").as_os_str()]).args(["--format", "json"])
+    );
     assert_eq!(again.succeeded().record()["scenarios"], saved["scenarios"]);
 }
 

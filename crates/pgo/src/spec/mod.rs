@@ -8,6 +8,7 @@ mod document;
 pub mod duration;
 mod scenarios;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub use document::{
@@ -110,6 +111,22 @@ impl Spec {
     /// `relative` in the spec's directory.
     pub fn resolve(&self, relative: impl AsRef<Path>) -> PathBuf {
         self.directory.join(relative)
+    }
+
+    /// The files that a training workload reads.
+    pub(crate) fn files_of(&self, workload: &Train) -> Vec<PathBuf> {
+        let declared = workload.inputs.iter().chain(&workload.stdin);
+        declared.map(|file| self.resolve(file)).collect()
+    }
+
+    /// The files that the scenarios read, each once, sorted.
+    pub(crate) fn holdout_files(&self) -> Vec<PathBuf> {
+        let declared = self
+            .scenario_specs()
+            .iter()
+            .flat_map(|scenario| scenario.inputs.iter().chain(&scenario.stdin));
+        let files: BTreeSet<PathBuf> = declared.map(|file| self.resolve(file)).collect();
+        files.into_iter().collect()
     }
 
     /// The manifest of the package to build.
