@@ -234,41 +234,58 @@ fn place(
     file_bytes: u64,
 ) -> Result<BTreeMap<String, TensorInfo>, Problem> {
     let mut tensors = BTreeMap::new();
-    let mut total_bytes = 0_u64;
+    let mut ranges = Vec::with_capacity(descriptions.len());
     for description in descriptions {
-        let Description { name, offset, .. } = description;
-        let size = description.size_bytes as u64;
-        total_bytes = total_bytes.saturating_add(size);
-        let start = data_start.checked_add(offset);
-        let end = start.and_then(|start| start.checked_add(size));
-        let (Some(start), Some(end)) = (start, end) else {
-            return Err(Problem::corrupt(format!(
-                "tensor {name:?} has an absurd offset"
-            )));
-        };
-        if end > file_bytes {
-            return Err(Problem::corrupt(format!(
-                "tensor {name:?} needs bytes {start} to {end}, the file has {file_bytes}: it is \
-                 truncated or damaged"
-            )));
-        }
-        if !offset.is_multiple_of(alignment) {
-            return Err(Problem::corrupt(format!(
-                "tensor {name:?} is at offset {offset}, which is no multiple of {alignment}"
-            )));
-        }
+        let (start, end) = byte_range(&description, data_start, alignment, file_bytes)?;
+        ranges.push((start, end));
         let info = TensorInfo {
             shape: description.shape,
             tensor_type: description.tensor_type,
             start,
             size_bytes: description.size_bytes,
         };
+        let name = description.name;
         if tensors.insert(name.clone(), info).is_some() {
             return Err(Problem::corrupt(format!("tensor {name:?} is there twice")));
         }
     }
-    if total_bytes > file_bytes.saturating_sub(data_start) {
-        return Err(Problem::corrupt("its tensors overlap"));
+    ranges.sort_unstable();
+    for pair in ranges.windows(2) {
+        if pair[0].1 > pair[1].0 {
+            return Err(Problem::corrupt(format!(
+                "two of its tensors share the bytes from {} on",
+                pair[1].0
+            )));
+        }
     }
     Ok(tensors)
+}
+
+/// First byte of a tensor and the first one behind it, from the start of the file.
+fn byte_range(
+    description: &Description,
+    data_start: u64,
+    alignment: u64,
+    file_bytes: u64,
+) -> Result<(u64, u64), Problem> {
+    let Description { name, offset, .. } = description;
+    let start = data_start.checked_add(*offset);
+    let end = start.and_then(|start| start.checked_add(description.size_bytes as u64));
+    let (Some(start), Some(end)) = (start, end) else {
+        return Err(Problem::corrupt(format!(
+            "tensor {name:?} has an absurd offset"
+        )));
+    };
+    if end > file_bytes {
+        return Err(Problem::corrupt(format!(
+            "tensor {name:?} needs bytes {start} to {end}, the file has {file_bytes}: it is \
+             truncated or damaged"
+        )));
+    }
+    if !offset.is_multiple_of(alignment) {
+        return Err(Problem::corrupt(format!(
+            "tensor {name:?} is at offset {offset}, which is no multiple of {alignment}"
+        )));
+    }
+    Ok((start, end))
 }

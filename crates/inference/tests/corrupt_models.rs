@@ -51,6 +51,8 @@ unsafe impl GlobalAlloc for Limited {
 /// What is done to a file; applied one by one, because together they would be the runaway.
 struct Mutant {
     damage: String,
+    /// Whether the file cannot be taken for a model any more; after others it may.
+    must_be_refused: bool,
     /// Bytes that remain.
     length: usize,
     /// Bytes written over what is at a place.
@@ -91,6 +93,7 @@ fn flipped_bytes(original: &[u8], random: &mut ChaCha8Rng) -> Vec<Mutant> {
                 .collect();
             Mutant {
                 damage: format!("flipped bytes: {writes:?}"),
+                must_be_refused: false,
                 length: original.len(),
                 writes,
             }
@@ -110,6 +113,7 @@ fn truncated(original: &[u8], random: &mut ChaCha8Rng) -> Vec<Mutant> {
         .chain(in_data)
         .map(|length| Mutant {
             damage: format!("truncated to {length} bytes"),
+            must_be_refused: true,
             length,
             writes: Vec::new(),
         })
@@ -156,6 +160,8 @@ fn find(bytes: &[u8], text: &str) -> usize {
 fn mutant(original: &[u8], what: &str, place: usize, number: u64) -> Mutant {
     Mutant {
         damage: format!("{what} is {number}"),
+        // A zero may be what is there already.
+        must_be_refused: original[place..place + 8] != number.to_le_bytes(),
         length: original.len(),
         writes: vec![(place, number.to_le_bytes().to_vec())],
     }
@@ -197,6 +203,7 @@ fn absurd_hyper_parameters(original: &[u8]) -> Vec<Mutant> {
         for number in absurd {
             mutants.push(Mutant {
                 damage: format!("{key} is {number:#x}"),
+                must_be_refused: false,
                 length: original.len(),
                 writes: vec![(place, number.to_le_bytes().to_vec())],
             });
@@ -227,22 +234,15 @@ fn damaged_files_give_a_model_or_a_clear_error() {
 
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("mutant.gguf");
-    let mut refused = 0;
     for mutant in &mutants {
         std::fs::write(&path, mutant.apply(&original)).expect("writing the mutant");
         let outcome = catch_unwind(|| load_and_use(&path));
         let result = outcome.unwrap_or_else(|_| panic!("{}: a panic", mutant.damage));
-        if let Err(error) = result {
-            refused += 1;
-            check_message(&error, &path, &mutant.damage);
+        match result {
+            Ok(()) => assert!(!mutant.must_be_refused, "{} was accepted", mutant.damage),
+            Err(error) => check_message(&error, &path, &mutant.damage),
         }
     }
-    // Flipped letters of a token or of the chat template leave a usable model; all else is refused.
-    assert!(
-        refused * 2 > mutants.len(),
-        "{refused} of {} refused",
-        mutants.len()
-    );
 }
 
 /// A refusal at loading names the file; a model that loads may still refuse to be used.
@@ -257,24 +257,6 @@ fn check_message(error: &Error, path: &Path, damage: &str) {
         }
         Error::PromptTooLong { .. } | Error::UnknownToken { .. } | Error::EmptyPrompt => {}
         other => panic!("{damage}: {other:?}"),
-    }
-}
-
-#[test]
-fn each_truncation_and_absurd_length_is_refused() {
-    let original = original();
-    let mut random = ChaCha8Rng::seed_from_u64(21);
-    let mut mutants = truncated(&original, &mut random);
-    mutants.extend(absurd_lengths(&original));
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let path = directory.path().join("mutant.gguf");
-    for mutant in mutants {
-        if mutant.apply(&original) == original {
-            continue;
-        }
-        std::fs::write(&path, mutant.apply(&original)).expect("writing the mutant");
-        let result = CandleBackend.load(&path);
-        assert!(result.is_err(), "{} was accepted", mutant.damage);
     }
 }
 

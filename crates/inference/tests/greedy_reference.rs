@@ -1,9 +1,11 @@
 //! The engine's greedy tokens against those of another implementation (llama.cpp).
 //!
-//! `tests/reference/` says how the expected values were made. The two implementations round
-//! differently: where the reference's best token leads by almost nothing, either choice is right.
-//! So tokens must be equal up to the first step at which the reference's lead is below
-//! [`TIE_LOGITS`]; beyond a tie the two answers have different histories and cannot be compared.
+//! `tests/reference/` says how the expected values were made. Both implementations round
+//! activations to 8 bits, each at its own places. Measured over all 288 steps of the reference:
+//! the logits of either are 0.2 (root mean square) away from those of a forward pass without that
+//! rounding, and as far from each other. A lead of one token over another, a difference of two
+//! logits, so wanders by √2 · 0.22; where the reference's best token leads by less, either choice
+//! is right, and what comes after it has another history and cannot be compared.
 #![cfg(feature = "candle")]
 
 mod models;
@@ -13,11 +15,17 @@ use inferno_inference::candle::CandleModel;
 use inferno_inference::chat::{Message, Role};
 use serde::Deserialize;
 
-/// A lead below this may be lost to rounding, in logits.
-const TIE_LOGITS: f32 = 9.0;
+/// A lead below this may be lost to rounding, in logits: √2 · 0.22.
+const TIE_LOGITS: f32 = 0.31;
 
-/// At least so many cases must agree in all their tokens.
-const MIN_WHOLE_CASES: usize = 5;
+/// Tokens that count as agreement of a whole answer.
+const ANSWER_TOKENS: usize = 24;
+
+/// At least so many prompts must agree in all of their first [`ANSWER_TOKENS`] tokens.
+const MIN_AGREEING_PROMPTS: usize = 5;
+
+/// Least share of steps at which the best tokens agree, each step following the reference.
+const MIN_AGREEING_SHARE: f64 = 0.97;
 
 #[derive(Deserialize)]
 struct Reference {
@@ -77,32 +85,61 @@ fn prompts_are_templated_and_cut_as_by_the_reference() {
 }
 
 #[test]
-fn greedy_tokens_agree_with_the_reference() {
-    let Some(model) = models::real("greedy_tokens_agree_with_the_reference") else {
+fn greedy_answers_agree_with_the_reference() {
+    let Some(model) = models::real("greedy_answers_agree_with_the_reference") else {
         return;
     };
-    let mut whole = 0;
+    let mut agreeing = 0;
     for case in reference().cases {
-        let tokens = greedy(&model, &case.prompt_tokens, case.tokens.len());
-        let differs = tokens
-            .iter()
-            .zip(&case.tokens)
-            .position(|(ours, theirs)| ours != theirs);
-        match differs {
-            None => whole += 1,
-            Some(step) => {
-                let lead = case.top2_gap[step];
-                eprintln!("{:?}: differs at step {step}, lead {lead}", case.prompt);
-                assert!(
-                    lead < TIE_LOGITS,
-                    "{:?}: step {step}: lead {lead}",
-                    case.prompt
-                );
-            }
-        }
+        let tokens = greedy(&model, &case.prompt_tokens, ANSWER_TOKENS);
+        let mut pairs = tokens.iter().zip(&case.tokens);
+        let Some(step) = pairs.position(|(ours, theirs)| ours != theirs) else {
+            agreeing += 1;
+            continue;
+        };
+        let lead = case.top2_gap[step];
+        println!(
+            "{:?}: differs from step {step} on, where the lead is {lead}",
+            case.prompt
+        );
+        assert!(
+            lead < TIE_LOGITS,
+            "{:?}: step {step}, lead {lead}",
+            case.prompt
+        );
     }
     assert!(
-        whole >= MIN_WHOLE_CASES,
-        "only {whole} cases agree in all tokens"
+        agreeing >= MIN_AGREEING_PROMPTS,
+        "only {agreeing} prompts agree"
+    );
+}
+
+/// Follows the reference whatever the engine would say, so that every step is compared.
+#[test]
+fn each_step_agrees_unless_it_is_a_tie() {
+    let Some(model) = models::real("each_step_agrees_unless_it_is_a_tie") else {
+        return;
+    };
+    let (mut steps, mut agreeing) = (0_u32, 0_u32);
+    for case in reference().cases {
+        let mut session = model.session().expect("a session");
+        let mut ours = best(session.prefill(&case.prompt_tokens).expect("prefill"));
+        for (step, (&theirs, &lead)) in case.tokens.iter().zip(&case.top2_gap).enumerate() {
+            steps += 1;
+            agreeing += u32::from(ours == theirs);
+            let is_tie = lead < TIE_LOGITS;
+            assert!(
+                ours == theirs || is_tie,
+                "{:?}: step {step}, lead {lead}",
+                case.prompt
+            );
+            ours = best(session.decode(theirs).expect("decode"));
+        }
+    }
+    let share = f64::from(agreeing) / f64::from(steps);
+    println!("{agreeing} of {steps} steps agree");
+    assert!(
+        share >= MIN_AGREEING_SHARE,
+        "{agreeing} of {steps} steps agree"
     );
 }

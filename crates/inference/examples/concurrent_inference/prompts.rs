@@ -38,28 +38,3 @@ impl PromptSource {
         (number, &self.prompts[number])
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn empty_lines_are_skipped_and_prompts_begin_again() {
-        let file = tempfile::NamedTempFile::new().expect("a temporary file");
-        std::fs::write(file.path(), "one\n\n  \ntwo\nthree").expect("writing");
-        let source = PromptSource::read(file.path()).expect("prompts");
-        let texts: Vec<_> = (0..4).map(|index| source.get(index)).collect();
-        assert_eq!(texts, [(0, "one"), (1, "two"), (2, "three"), (0, "one")]);
-    }
-
-    #[test]
-    fn a_file_without_prompts_is_an_error() {
-        let file = tempfile::NamedTempFile::new().expect("a temporary file");
-        assert!(matches!(
-            PromptSource::read(file.path()),
-            Err(Failure::NoPrompts(_))
-        ));
-        let missing = PromptSource::read(Path::new("/nonexistent"));
-        assert!(matches!(missing, Err(Failure::Read { .. })));
-    }
-}

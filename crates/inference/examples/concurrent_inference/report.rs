@@ -139,19 +139,3 @@ fn percentile(value: Option<f64>, needed: usize) -> String {
         |seconds| format!("{seconds:.6}s"),
     )
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_say_what_they_need() {
-        assert_eq!(
-            spread(&[1.0, 2.0]),
-            "mean 1.500000s, median 1.500000s, p90 n/a (needs 29), p99 n/a (needs 299), range \
-             1.000000s to 2.000000s"
-        );
-        assert!(spread(&[1.0; 29]).contains("p90 1.000000s, p99 n/a"));
-        assert_eq!(spread(&[]), "n/a (no request was served)");
-    }
-}

@@ -23,24 +23,3 @@ pub(crate) fn peak_rss_bytes() -> Option<u64> {
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn work_costs_cpu_time() {
-        let before = cpu_time();
-        let mut sum = 0_u64;
-        while cpu_time() == before {
-            sum = std::hint::black_box(sum.wrapping_add(1));
-        }
-        assert!(cpu_time() > before);
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn a_process_has_a_peak() {
-        assert!(peak_rss_bytes().is_some_and(|bytes| bytes > 100_000));
-    }
-}
