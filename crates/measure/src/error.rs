@@ -1,4 +1,4 @@
-//! Errors of measuring, each with the next step and the exit code of DESIGN §9.
+//! Errors of measuring, each with the next step and its exit code.
 
 use std::path::{Path, PathBuf};
 
@@ -169,7 +169,8 @@ impl Error {
         Some(text.to_owned())
     }
 
-    /// Exit code of the program (DESIGN §9).
+    /// Exit code of the program: 2 for a bad spec or record, 23 for a scenario that fails, 130
+    /// and 143 when interrupted, 1 for what the user cannot have caused.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Invalid { .. } | Self::MalformedRecord { .. } | Self::RecordSchema { .. } => 2,

@@ -14,12 +14,13 @@ use crate::scenario::{Judging, Pin};
 /// Share of the budget that is planned; the rest is for runs that take longer than the pilot's.
 const PLANNED_SHARE: f64 = 0.95;
 /// Least pairs of a cold scenario, whatever the spec's restarts: fewer say little about a
-/// process time, whose pairs spread by several per cent (`FACTS.md`).
+/// process time, whose pairs spread by several per cent.
 pub(crate) const LEAST_COLD_PAIRS: u32 = 10;
 /// Restarts with which a scenario's minimum detectable effect is about 1.5 % under the noise
 /// of the simulation beside the verdicts; and pairs of a cold scenario for about 3 %.
 const GOOD_RESTARTS: u32 = 18;
 const GOOD_COLD_PAIRS: u32 = 30;
+
 /// What a scenario costs.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Demand {

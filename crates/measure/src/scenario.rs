@@ -269,7 +269,7 @@ pub struct Judging {
 }
 
 impl Judging {
-    /// Fewer restarts give an interval that rests on the tails of Student's t (DESIGN §5).
+    /// Fewer restarts give an interval that rests on the tails of Student's t.
     pub const LEAST_RESTARTS: u32 = 8;
 }
 

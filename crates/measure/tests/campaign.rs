@@ -177,6 +177,33 @@ fn cold_pairs_have_costs_and_metrics() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn inputs_that_cannot_leave_memory_are_refused_for_a_cold_disk() {
+    use inferno_measure::scenario::PageCache;
+    let file = tempfile::NamedTempFile::new_in("/dev/shm").unwrap();
+    std::fs::write(file.path(), "content").unwrap();
+    let kind = Kind::Cold {
+        cache: PageCache::Disk,
+    };
+    let in_memory = Scenario {
+        kind: kind.clone(),
+        inputs: vec![file.path().to_owned()],
+        ..cold("disk", "")
+    };
+    let message = refusal(in_memory);
+    assert!(
+        message.contains("stay in memory") && message.contains("/dev/shm"),
+        "{message}"
+    );
+    let error = run(Scenario {
+        kind,
+        ..cold("disk", "")
+    })
+    .unwrap_err();
+    assert!(error.to_string().contains("`inputs`"), "{error}");
+}
+
+#[test]
 fn a_cold_run_that_does_not_do_as_declared_is_refused() {
     let message = refusal(cold("cold", "no-match"));
     for part in [

@@ -26,6 +26,12 @@ const INTERRUPT_DRAIN: Duration = Duration::from_secs(2);
 /// Time in which a stopped process must report that all its threads have stopped.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
+/// A longer line is passed on in parts, so that a child without line feeds fills no memory.
+const LINE_LIMIT_BYTES: u64 = 16 << 20;
+/// A binary that was just copied counts as busy while another thread's new child still has
+/// the copy open for writing, which ends with that child's exec: how often to try again.
+const BUSY_ATTEMPTS: u32 = 50;
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 /// Pause between two looks at the CPU clock of a stopped process, and how many there are.
 const SETTLE_PAUSE: Duration = Duration::from_micros(50);
 const SETTLE_ATTEMPTS: u32 = 100;
@@ -326,17 +332,29 @@ fn create(path: &Path) -> Result<std::fs::File> {
 /// inherits it, so that none of its threads ever ran elsewhere.
 fn start(process: &mut std::process::Command, pinning: Pinning) -> io::Result<std::process::Child> {
     match pinning {
-        Pinning::Inherited => process.spawn(),
+        Pinning::Inherited => spawn_when_free(process),
         Pinning::Core(core) => thread::scope(|scope| {
             scope
                 .spawn(move || {
                     crate::host::pin_this_thread(core)?;
-                    process.spawn()
+                    spawn_when_free(process)
                 })
                 .join()
                 .unwrap_or_else(|_| Err(io::Error::other("the starting thread panicked")))
         }),
     }
+}
+
+fn spawn_when_free(process: &mut std::process::Command) -> io::Result<std::process::Child> {
+    for _ in 0..BUSY_ATTEMPTS {
+        match process.spawn() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
+                thread::sleep(BUSY_PAUSE);
+            }
+            started => return started,
+        }
+    }
+    process.spawn()
 }
 
 fn feed(stdin: Option<ChildStdin>, bytes: Vec<u8>) {
@@ -411,7 +429,14 @@ fn read_blocks(mut pipe: impl Read, keep: impl Fn(&[u8])) {
 fn read_lines(pipe: impl Read, keep: impl Fn(&[u8]), mut line: impl FnMut(&str)) {
     let mut pipe = BufReader::new(pipe);
     let mut bytes = Vec::new();
-    while matches!(pipe.read_until(b'\n', &mut bytes), Ok(length) if length > 0) {
+    loop {
+        let read = pipe
+            .by_ref()
+            .take(LINE_LIMIT_BYTES)
+            .read_until(b'\n', &mut bytes);
+        if !matches!(read, Ok(length) if length > 0) {
+            return;
+        }
         keep(&bytes);
         let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
         line(&String::from_utf8_lossy(text));

@@ -42,7 +42,8 @@ pub(super) fn log_threshold(judging: &Judging) -> f64 {
     judging.threshold.ln_1p()
 }
 
-/// Applies the rule of DESIGN §5.
+/// Applies the rule: `faster` or `slower` when the interval excludes 1 and the effect is at
+/// least δ, `no-difference` when the interval lies inside ±δ, else `inconclusive`.
 pub(super) fn decide(evidence: &Evidence<'_>, judging: &Judging) -> Decision {
     let Some(effect) = measured(evidence, judging) else {
         return unmeasured(evidence, judging);
