@@ -1,1 +1,8 @@
-//! Placeholder.
+//! What the benchmarks share: the model they run on, and two ways of doing the same work timed
+//! side by side.
+//!
+//! These benchmarks compare two paths within one program. Two builds of a program are compared by
+//! `cargo xtask pgo`, whose unit is the restarted process.
+
+pub mod model;
+pub mod side_by_side;

@@ -336,8 +336,9 @@ fn well_formed_files_that_make_no_sense_say_why() {
     ];
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("model.gguf");
+    let original = inferno_provision::synthetic::model();
     for (expected, change) in cases {
-        let mut file = inferno_provision::synthetic::model();
+        let mut file = original.clone();
         change(&mut file);
         let mut bytes = Vec::new();
         file.write_to(&mut bytes).expect("writing to memory");
