@@ -38,14 +38,14 @@ fn main() {
         eprintln!("error: {error}");
         std::process::exit(i32::from(error.exit_code()));
     });
-    compare(&name, Arc::new(model));
+    compare(&name, &Arc::new(model));
 }
 
-fn compare(name: &str, model: Arc<CandleModel>) {
+fn compare(name: &str, model: &Arc<CandleModel>) {
     let prompt = model.tokenizer().encode(PROMPT).expect("a plain prompt");
     let mut session = model.session().expect("a session");
     let expected = bare_loop(&mut session, &prompt);
-    let engine = Engine::new(Arc::clone(&model), EngineConfig::default()).expect("an engine");
+    let engine = Engine::new(Arc::clone(model), EngineConfig::default()).expect("an engine");
     let pairs = side_by_side::run(
         BUDGET,
         || assert_eq!(through_engine(&engine), expected, "both sides do the same"),

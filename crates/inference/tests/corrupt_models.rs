@@ -290,7 +290,7 @@ fn well_formed_files_that_make_no_sense_say_why() {
     type Change = fn(&mut File);
     let cases: [(&str, Change); 12] = [
         ("general.architecture\" is missing", |file| {
-            file.metadata.clear()
+            file.metadata.clear();
         }),
         ("architecture is \"qwen2\"", |file| {
             set(file, "general.architecture", Value::String("qwen2".into()));
@@ -299,7 +299,7 @@ fn well_formed_files_that_make_no_sense_say_why() {
             set(file, "llama.block_count", Value::String("four".into()));
         }),
         ("llama.block_count is 0", |file| {
-            set(file, "llama.block_count", Value::U32(0))
+            set(file, "llama.block_count", Value::U32(0));
         }),
         ("\"blk.4.attn_norm.weight\" is missing", |file| {
             set(file, "llama.block_count", Value::U32(5));

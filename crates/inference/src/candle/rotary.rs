@@ -1,7 +1,7 @@
 //! Rotary position embedding: a token's place, written into its queries and keys.
 //!
 //! Takes vectors of heads and a position; turns neighbouring values `(2i, 2i+1)` by the position
-//! times a frequency. Source: Su et al., "RoFormer", 2021; the pairs are those of GGUF's llama
+//! times a frequency. Source: Su et al., arXiv 2104.09864, 2021; the pairs are those of GGUF's llama
 //! tensors, whose rows are stored in that order (`LLAMA_ROPE_TYPE_NORM`).
 
 /// The frequencies of one model.

@@ -25,14 +25,13 @@ impl<'a> TextStream<'a> {
     pub fn push(&mut self, token: u32) -> String {
         if let Some(text) = self.tokenizer.text_of(token) {
             for character in text.chars() {
-                match byte_of(character) {
-                    Some(byte) => self.pending.push(byte),
+                if let Some(byte) = byte_of(character) {
+                    self.pending.push(byte);
+                } else {
                     // Not of the byte-level alphabet: a user-defined token is plain text.
-                    None => {
-                        let mut buffer = [0; 4];
-                        let encoded = character.encode_utf8(&mut buffer);
-                        self.pending.extend_from_slice(encoded.as_bytes());
-                    }
+                    let mut buffer = [0; 4];
+                    let encoded = character.encode_utf8(&mut buffer);
+                    self.pending.extend_from_slice(encoded.as_bytes());
                 }
             }
         }
