@@ -74,6 +74,10 @@ impl Problem {
     }
 
     /// The error that names the file.
+    #[cfg_attr(
+        not(feature = "candle"),
+        expect(dead_code, reason = "only backends open files")
+    )]
     pub(crate) fn in_file(self, path: &Path) -> Error {
         let (path, problem) = (path.to_owned(), self.text);
         match self.kind {

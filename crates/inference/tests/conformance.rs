@@ -1,5 +1,9 @@
 //! What every backend must do, written once over the traits and run for each backend.
 #![cfg(feature = "candle")]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "all checks have one signature; most need the model for themselves"
+)]
 
 mod models;
 

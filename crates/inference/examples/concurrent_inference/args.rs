@@ -12,6 +12,10 @@ use crate::batch::{BatchConfig, PromptFormat};
 /// Answers prompts at once on one GGUF model, and says where the time went.
 #[derive(Debug, Parser)]
 #[command(name = "concurrent_inference")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line; they become enums in `Args::batch`"
+)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) input: Input,

@@ -5,6 +5,7 @@
 //! program writes its profile then.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::io::BufRead;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -168,8 +169,12 @@ fn output_sha256(batch: &Batch) -> String {
             hash.update(token.to_le_bytes());
         }
     }
-    let digest = hash.finalize();
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hexadecimal = String::new();
+    for byte in hash.finalize() {
+        // Writing to a string does not fail.
+        let _ = write!(hexadecimal, "{byte:02x}");
+    }
+    hexadecimal
 }
 
 fn nanoseconds(duration: std::time::Duration) -> u64 {
