@@ -41,7 +41,7 @@ pub struct Ratio {
     pub pairs: usize,
 }
 
-/// Runs `left` and `right` in pairs until `budget` is used up, at least [`MIN_PAIRS`] times.
+/// Runs `left` and `right` in pairs until `budget` is used up, at least 8 times.
 pub fn run(budget: Duration, mut left: impl FnMut(), mut right: impl FnMut()) -> Pairs {
     let mut random = ChaCha8Rng::seed_from_u64(ORDER_SEED);
     let mut seconds = Vec::new();
