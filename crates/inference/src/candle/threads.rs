@@ -25,15 +25,15 @@ pub fn available() -> NonZeroUsize {
 /// [`Error::ThreadsFixed`] when there is a pool of another size already.
 ///
 /// # Safety
-/// It sets environment variables: no other thread may read or write the environment meanwhile.
-/// Call it from `main`, before other threads are started.
+/// It sets environment variables: meanwhile no other thread may read or write the environment
+/// but through [`std::env`]. Call it early in `main`, before other threads are started.
 #[expect(
     unsafe_code,
     reason = "candle takes the number of threads from the environment only"
 )]
 pub unsafe fn start_pool(threads: NonZeroUsize) -> Result<(), Error> {
     for variable in VARIABLES {
-        // SAFETY: the caller promises that no other thread uses the environment.
+        // SAFETY: the caller promises that nobody goes around the lock of `std::env`.
         unsafe { std::env::set_var(variable, threads.to_string()) };
     }
     let actual = barrier_pool().n_workers() + 1;

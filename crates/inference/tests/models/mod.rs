@@ -1,15 +1,31 @@
 //! The models that tests run on: the synthetic one always, the real one when there is one.
 
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Once, OnceLock};
 
 use inferno_inference::backend::Backend;
-use inferno_inference::candle::{CandleBackend, CandleModel};
+use inferno_inference::candle::{CandleBackend, CandleModel, threads};
+
+/// Makes candle's pool with one thread: tests run beside each other already, and threads that
+/// spin at a barrier slow each other down.
+fn one_thread() {
+    static POOL: Once = Once::new();
+    POOL.call_once(|| {
+        #[expect(
+            unsafe_code,
+            reason = "the number of threads passes through the environment"
+        )]
+        // SAFETY: whatever reads the environment in these tests does so through `std::env`.
+        unsafe { threads::start_pool(NonZeroUsize::MIN) }.expect("no product came before");
+    });
+}
 
 /// The file of `synthetic-tiny`, written once per test program.
 pub(crate) fn synthetic_path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
+    one_thread();
     PATH.get_or_init(|| {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("synthetic-tiny.gguf");
         inferno_provision::synthetic::write(&path).expect("writing the synthetic model");
@@ -42,6 +58,7 @@ pub(crate) fn real(test: &str) -> Option<Arc<CandleModel>> {
         );
         return None;
     };
+    one_thread();
     let model = CandleBackend.load(Path::new(&path));
     Some(Arc::new(
         model.expect("loading the model of BENCH_MODEL_PATH"),
