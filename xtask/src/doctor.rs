@@ -1,56 +1,29 @@
-//! `cargo xtask doctor`: what is there, what is missing, what each is for. It changes nothing.
+//! `cargo xtask doctor`: what is there, what is missing, what each is for, and how to get it. It
+//! changes nothing.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use inferno_pgo::toolchain::{Compiler, LlvmProfdata};
-use inferno_provision::State;
+use inferno_provision::{LocalModel, State};
 
 use crate::error::Result;
 use crate::model;
 use crate::project;
 
+/// Ways to call pip, in the order in which `setup` tries them.
+const PIP_COMMANDS: &[&[&str]] = &[&["python3", "-m", "pip"], &["pip3"], &["pip"]];
+
 pub(crate) fn run() -> Result<u8> {
-    let compiler = Compiler::of(project::root());
-    let mut complete = true;
-    let mut say = |state: Standing, what: &str, detail: &str| {
-        complete &= state != Standing::Missing;
-        println!("{} {what:<14} {detail}", state.mark());
-    };
-    match &compiler {
-        Ok(compiler) => {
-            let detail = format!(
-                "{}, LLVM {}: builds every arm",
-                compiler.version, compiler.llvm
-            );
-            say(Standing::There, "rustc", &detail);
-            match LlvmProfdata::find(compiler) {
-                Ok(tool) => {
-                    let detail = format!(
-                        "LLVM {}, {}: merges profiles",
-                        tool.version,
-                        tool.path.display()
-                    );
-                    say(Standing::There, "llvm-profdata", &detail);
-                }
-                Err(error) => say(Standing::Missing, "llvm-profdata", &with_hint(&error)),
-            }
-        }
-        Err(error) => say(Standing::Missing, "rustc", &with_hint(error)),
+    let mut items = compiler();
+    items.push(linker());
+    items.push(pip());
+    items.extend(inferno_provision::models()?.into_iter().map(of_model));
+    items.push(shellcheck());
+    for item in &items {
+        item.print();
     }
-    linker(&mut say);
-    python(&mut say);
-    for model in inferno_provision::models()? {
-        let state = match model.state {
-            State::Present => Standing::There,
-            // Fetched by the command that needs it.
-            State::Missing => Standing::Optional,
-            State::Damaged { .. } => Standing::Missing,
-        };
-        let detail = format!("{}, {}", model::word(&model.state), model.path.display());
-        say(state, model.model.name, &detail);
-    }
-    shellcheck(&mut say);
-    if !complete {
-        println!("next: cargo xtask setup");
-    }
+    let complete = items.iter().all(|item| item.standing != Standing::Missing);
     Ok(if complete {
         inferno_pgo::exit::ANSWERED
     } else {
@@ -58,11 +31,41 @@ pub(crate) fn run() -> Result<u8> {
     })
 }
 
+/// A part of the machine that a command needs.
+#[derive(Debug)]
+struct Item {
+    standing: Standing,
+    name: &'static str,
+    /// Which one was found or why none fits, and what it is for.
+    detail: String,
+    /// How to get it, where it is not there.
+    next: Option<String>,
+}
+
+impl Item {
+    fn there(name: &'static str, detail: String) -> Self {
+        Self {
+            standing: Standing::There,
+            name,
+            detail,
+            next: None,
+        }
+    }
+
+    fn print(&self) {
+        println!("{} {:<14} {}", self.standing.mark(), self.name, self.detail);
+        if let Some(next) = &self.next {
+            println!("        {:<14} next: {next}", "");
+        }
+    }
+}
+
 /// How a part of the machine stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     There,
-    Optional,
+    /// Not there, and the whole job can do without it or gets it itself.
+    Absent,
     Missing,
 }
 
@@ -70,59 +73,112 @@ impl Standing {
     fn mark(self) -> &'static str {
         match self {
             Self::There => "ok     ",
-            Self::Optional => "absent ",
+            Self::Absent => "absent ",
             Self::Missing => "MISSING",
         }
     }
 }
 
-fn with_hint(error: &inferno_pgo::Error) -> String {
-    error
-        .hint()
-        .map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}"))
+/// The compiler, and the tool that must fit it.
+fn compiler() -> Vec<Item> {
+    let compiler = match Compiler::at(project::root()) {
+        Ok(compiler) => compiler,
+        Err(error) => return vec![missing("rustc", &error)],
+    };
+    let tool = LlvmProfdata::find(&compiler).map_or_else(
+        |error| missing("llvm-profdata", &error),
+        |tool| {
+            let (version, path) = (&tool.version, tool.path.display());
+            Item::there(
+                "llvm-profdata",
+                format!("LLVM {version}, {path}: merges profiles"),
+            )
+        },
+    );
+    let (version, llvm) = (&compiler.version, &compiler.llvm);
+    let detail = format!("{version}, LLVM {llvm}: builds every arm");
+    vec![Item::there("rustc", detail), tool]
 }
 
-fn linker(say: &mut dyn FnMut(Standing, &str, &str)) {
-    match which::which("cc") {
-        Ok(path) => say(
-            Standing::There,
-            "cc",
-            &format!("{}: links the binaries", path.display()),
-        ),
-        Err(_) => say(
-            Standing::Missing,
-            "cc",
-            "a C compiler links the binaries: install gcc or clang",
-        ),
+fn missing(name: &'static str, error: &inferno_pgo::Error) -> Item {
+    Item {
+        standing: Standing::Missing,
+        name,
+        detail: error.to_string(),
+        next: error.hint(),
     }
 }
 
-fn python(say: &mut dyn FnMut(Standing, &str, &str)) {
-    match which::which("python3").or_else(|_| which::which("pip3")) {
-        Ok(path) => say(
-            Standing::There,
-            "pip",
-            &format!("{}: fetches tools and models", path.display()),
-        ),
-        Err(_) => say(
-            Standing::Optional,
-            "pip",
-            "fetches tools and models; without it, see the hints of `setup`",
-        ),
+fn linker() -> Item {
+    which::which("cc").map_or_else(
+        |_| Item {
+            standing: Standing::Missing,
+            name: "cc",
+            detail: "no C compiler, which links the binaries".into(),
+            next: Some("install gcc or clang with your system's package manager".into()),
+        },
+        |path| Item::there("cc", format!("{}: links the binaries", path.display())),
+    )
+}
+
+fn pip() -> Item {
+    let runs = |words: &&&[&str]| {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).arg("--version");
+        let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    };
+    PIP_COMMANDS.iter().find(runs).map_or_else(
+        || Item {
+            standing: Standing::Absent,
+            name: "pip",
+            detail: "neither `python3 -m pip` nor `pip3` nor `pip` runs: fetches tools and models"
+                .into(),
+            next: Some("install Python 3 with pip with your system's package manager".into()),
+        },
+        |words| {
+            let detail = format!("`{}`: fetches tools and models", words.join(" "));
+            Item::there("pip", detail)
+        },
+    )
+}
+
+fn of_model(local: LocalModel) -> Item {
+    let LocalModel { model, path, state } = local;
+    let detail = format!("{}, {}", model::word(&state), path.display());
+    let (standing, next) = match state {
+        State::Present => return Item::there(model.name, detail),
+        // The command that needs it fetches it.
+        State::Missing => (Standing::Absent, fetch(model.name)),
+        State::Damaged { .. } => (Standing::Missing, move_away(&path, model.name)),
+    };
+    Item {
+        standing,
+        name: model.name,
+        detail,
+        next: Some(next),
     }
 }
 
-fn shellcheck(say: &mut dyn FnMut(Standing, &str, &str)) {
-    match which::which("shellcheck") {
-        Ok(path) => say(
-            Standing::There,
-            "shellcheck",
-            &format!("{}: for `cargo xtask lint`", path.display()),
-        ),
-        Err(_) => say(
-            Standing::Optional,
-            "shellcheck",
-            "for `cargo xtask lint`, which leaves scripts unchecked without it",
-        ),
-    }
+fn fetch(model: &str) -> String {
+    format!("cargo xtask model fetch {model}")
+}
+
+fn move_away(path: &Path, model: &str) -> String {
+    format!("move `{}` away, then {}", path.display(), fetch(model))
+}
+
+fn shellcheck() -> Item {
+    which::which("shellcheck").map_or_else(
+        |_| Item {
+            standing: Standing::Absent,
+            name: "shellcheck",
+            detail: "for `cargo xtask lint`, which leaves scripts unchecked without it".into(),
+            next: Some("install it with your system's package manager".into()),
+        },
+        |path| {
+            let detail = format!("{}: for `cargo xtask lint`", path.display());
+            Item::there("shellcheck", detail)
+        },
+    )
 }

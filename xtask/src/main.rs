@@ -30,7 +30,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Build, train, optimise, verify, measure and judge; or one of these steps
-    Pgo(pgo::Arguments),
+    Pgo(Box<pgo::Arguments>),
     /// List or fetch the models that specs name
     Model(model::Arguments),
     /// Get what is missing: a matching llvm-profdata, the default model
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<u8> {
     match command {
-        Command::Pgo(arguments) => pgo::run(arguments),
+        Command::Pgo(arguments) => pgo::run(*arguments),
         Command::Model(arguments) => model::run(&arguments),
         Command::Setup(arguments) => setup::run(&arguments),
         Command::Doctor => doctor::run(),

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use inferno_measure::record::Record;
-use inferno_pgo::pipeline::{self, NullRebuild, Options};
+use inferno_measure::record::{Record, Verdict};
+use inferno_pgo::exit;
+use inferno_pgo::pipeline::{self, Finished, NullRebuild, Options};
 use inferno_pgo::plan::Plan;
 use inferno_pgo::spec::{Spec, duration};
 use inferno_pgo::stage::Reuse;
@@ -57,7 +58,7 @@ enum Step {
         format: judge::Format,
     },
     /// Measure the baseline against a copy of itself: what this machine can resolve
-    Noise(RunArguments),
+    Noise(SamplingArguments),
     /// Say which stages are done
     Status(Place),
     /// Remove the output directory
@@ -76,12 +77,8 @@ struct Place {
 }
 
 impl Place {
-    fn spec_file(&self) -> PathBuf {
-        self.spec.clone().unwrap_or_else(project::default_spec)
-    }
-
     fn load(&self) -> Result<(Spec, PathBuf)> {
-        let spec = Spec::load(&self.spec_file())?;
+        let spec = Spec::load(&self.spec.clone().unwrap_or_else(project::default_spec))?;
         let out = self
             .out
             .clone()
@@ -91,11 +88,27 @@ impl Place {
 }
 
 #[derive(Debug, Args)]
+struct RunArguments {
+    #[command(flatten)]
+    sampling: SamplingArguments,
+    /// Build the baseline twice, to learn what a differing binary proves
+    #[arg(long)]
+    audit: bool,
+    /// Build the candidate with a profile that was merged elsewhere, instead of training
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
+    /// Print the plan and stop
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What every command that samples can be asked.
+#[derive(Debug, Args)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
-struct RunArguments {
+struct SamplingArguments {
     #[command(flatten)]
     place: Place,
     /// Time for all sampling, as in `5m`
@@ -107,9 +120,6 @@ struct RunArguments {
     /// Sample again, with the binaries of earlier runs
     #[arg(long)]
     remeasure: bool,
-    /// Build the baseline twice, to learn what a differing binary proves
-    #[arg(long)]
-    audit: bool,
     /// Verify and sample this scenario alone (repeatable)
     #[arg(long, value_name = "SCENARIO")]
     only: Vec<String>,
@@ -119,15 +129,12 @@ struct RunArguments {
     /// Exit with 10 when a scenario is slower, with 11 when one is inconclusive
     #[arg(long)]
     gate: bool,
-    /// Print the plan and stop
-    #[arg(long)]
-    dry_run: bool,
     /// Print the record as JSON instead of a table
     #[arg(long)]
     json: bool,
 }
 
-impl RunArguments {
+impl SamplingArguments {
     fn format(&self) -> judge::Format {
         if self.json {
             judge::Format::Json
@@ -144,20 +151,48 @@ impl RunArguments {
                 Reuse::Unchanged
             }
         };
-        let (_, out) = self.place.load()?;
+        let (spec, out) = self.place.load()?;
         Ok(Options {
-            spec: self.place.spec_file(),
+            spec,
             out,
             budget: self.budget,
             reuse: reuse(self.fresh),
             samples: reuse(self.remeasure),
+            null_rebuild: NullRebuild::Left,
+            turn_requests: self.turn_requests,
+            only: self.only.clone(),
+            profile: None,
+        })
+    }
+
+    /// A loss weighs more than not knowing.
+    fn exit_code(&self, record: &Record) -> u8 {
+        let any = |verdict| {
+            record
+                .scenarios
+                .iter()
+                .any(|scenario| scenario.verdict == verdict)
+        };
+        if self.gate && any(Verdict::Slower) {
+            exit::SLOWER
+        } else if self.gate && any(Verdict::Inconclusive) {
+            exit::INCONCLUSIVE
+        } else {
+            exit::ANSWERED
+        }
+    }
+}
+
+impl RunArguments {
+    fn options(&self) -> Result<Options> {
+        Ok(Options {
             null_rebuild: if self.audit {
                 NullRebuild::Built
             } else {
                 NullRebuild::Left
             },
-            turn_requests: self.turn_requests,
-            only: self.only.clone(),
+            profile: self.profile.clone(),
+            ..self.sampling.options()?
         })
     }
 }
@@ -182,47 +217,22 @@ fn whole(arguments: &RunArguments) -> Result<u8> {
     let plan = Plan::of(&options)?;
     eprint!("{plan}");
     if arguments.dry_run {
-        return Ok(inferno_pgo::exit::ANSWERED);
+        return Ok(exit::ANSWERED);
     }
-    let record = pipeline::run(&options)?;
-    let report = options.out.join("report.md");
-    inferno_pgo::stage::write_atomically(&report, inferno_report::markdown(&record).as_bytes())?;
-    judge::print(&record, arguments.format())?;
-    eprintln!("record: {}", options.out.join("record.json").display());
-    eprintln!("report: {}", report.display());
-    Ok(if arguments.gate {
-        gate(&record)
-    } else {
-        inferno_pgo::exit::ANSWERED
-    })
+    let Finished { record, output } = pipeline::run(&options)?;
+    inferno_measure::write_atomically(
+        &output.report(),
+        inferno_report::markdown(&record).as_bytes(),
+    )?;
+    judge::print(&record, arguments.sampling.format())?;
+    eprintln!("record: {}", output.record().display());
+    eprintln!("report: {}", output.report().display());
+    Ok(arguments.sampling.exit_code(&record))
 }
 
-fn noise(arguments: &RunArguments) -> Result<u8> {
-    let options = arguments.options()?;
-    let record = pipeline::run_noise(&options)?;
+fn noise(arguments: &SamplingArguments) -> Result<u8> {
+    let Finished { record, output } = pipeline::run_noise(&arguments.options()?)?;
     judge::print(&record, arguments.format())?;
-    eprintln!("record: {}", options.out.join("noise.json").display());
-    Ok(if arguments.gate {
-        gate(&record)
-    } else {
-        inferno_pgo::exit::ANSWERED
-    })
-}
-
-/// A loss weighs more than not knowing.
-fn gate(record: &Record) -> u8 {
-    use inferno_measure::record::Verdict;
-    let any = |verdict| {
-        record
-            .scenarios
-            .iter()
-            .any(|scenario| scenario.verdict == verdict)
-    };
-    if any(Verdict::Slower) {
-        inferno_pgo::exit::SLOWER
-    } else if any(Verdict::Inconclusive) {
-        inferno_pgo::exit::INCONCLUSIVE
-    } else {
-        inferno_pgo::exit::ANSWERED
-    }
+    eprintln!("record: {}", output.noise_record().display());
+    Ok(arguments.exit_code(&record))
 }

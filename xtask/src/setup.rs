@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
 
 /// The matching llvm-profdata, fetched if need be.
 pub(crate) fn tool() -> Result<LlvmProfdata> {
-    let compiler = Compiler::of(project::root())?;
+    let compiler = Compiler::at(project::root())?;
     let mut say = |line: &str| eprintln!("{line}");
     Ok(LlvmProfdata::find_or_fetch(&compiler, &mut say)?)
 }

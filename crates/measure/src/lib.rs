@@ -27,3 +27,4 @@ pub mod verdict;
 mod warm;
 
 pub use error::{Error, Result};
+pub use storage::write_atomically;

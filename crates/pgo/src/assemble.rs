@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::optimize::Candidate;
 use crate::output::OutputDir;
 use crate::session::Session;
+use crate::spec::Spec;
 
 /// What was proved about the two arms.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ pub(crate) fn record(
     let llvm_profdata = session.tool()?.version;
     let inputs = inputs(session)?;
     let spec = session.spec();
-    let of = |artifact| described(artifact, session.output());
+    let of = |artifact| described(artifact, spec, session.output());
     Ok(Record {
         schema: record::SCHEMA_VERSION,
         name: spec.name().to_owned(),
@@ -66,7 +67,7 @@ pub(crate) fn record(
             rustc: session.workshop.compiler.version.clone(),
             llvm: session.workshop.compiler.llvm.clone(),
             llvm_profdata: Some(llvm_profdata),
-            target: session.workshop.compiler.host.clone(),
+            target: session.workshop.target.clone(),
         },
         artifacts: Artifacts {
             baseline: of(proof.baseline),
@@ -90,20 +91,34 @@ pub(crate) fn record(
     })
 }
 
-fn described(artifact: &Artifact, output: &OutputDir) -> record::Artifact {
-    let root = output.root().display().to_string();
+fn described(artifact: &Artifact, spec: &Spec, output: &OutputDir) -> record::Artifact {
+    let rustflags = artifact
+        .rustflags
+        .iter()
+        .map(|flag| without_directories(flag, spec, output));
     record::Artifact {
         path: output.relative(&artifact.path),
         sha256: artifact.sha256.clone(),
         text_sha256: Some(artifact.text_sha256.clone()),
         text_size_bytes: Some(artifact.text_size_bytes),
         size_bytes: artifact.size_bytes,
-        rustflags: artifact
-            .rustflags
-            .iter()
-            .map(|flag| flag.replace(&root, "$OUT"))
-            .collect(),
+        rustflags: rustflags.collect(),
     }
+}
+
+/// A flag with names for the directories that a record must not tell.
+fn without_directories(flag: &str, spec: &Spec, output: &OutputDir) -> String {
+    let known = [
+        (output.root().to_owned(), "$OUT"),
+        (spec.manifest_directory(), "$MANIFEST_DIR"),
+        (std::env::home_dir().unwrap_or_default(), "$HOME"),
+    ];
+    let told = known
+        .iter()
+        .filter(|(directory, _)| directory.parent().is_some());
+    told.fold(flag.to_owned(), |flag, (directory, name)| {
+        flag.replace(&directory.display().to_string(), name)
+    })
 }
 
 fn profile(candidate: &Candidate, holdout_overlap: Option<f64>) -> Profile {

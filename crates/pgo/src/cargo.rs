@@ -10,6 +10,7 @@ use std::sync::mpsc;
 
 use cargo_metadata::{Message, TargetKind};
 use inferno_measure::process::{Command, Output};
+use inferno_measure::write_atomically;
 
 use crate::artifact::Artifact;
 use crate::error::{Error, Result};
@@ -17,7 +18,6 @@ use crate::flags::{self, Arm, SharedFlags};
 use crate::output::OutputDir;
 use crate::progress::Progress;
 use crate::spec::Spec;
-use crate::stage::write_atomically;
 use crate::toolchain::{self, Compiler};
 
 /// Lines of cargo's output that an error repeats; the whole log is in a file.
@@ -48,9 +48,10 @@ pub enum Freshness {
 pub struct Workshop {
     /// What is built.
     pub spec: Spec,
-    /// Its host triple is every arm's explicit target: without one, build scripts would be
-    /// instrumented too.
+    /// The compiler.
     pub compiler: Compiler,
+    /// The target triple, always explicit: without one, build scripts would be instrumented too.
+    pub target: String,
     /// Flags common to every arm.
     pub shared: SharedFlags,
     /// Where the results go.
@@ -63,7 +64,7 @@ pub struct Workshop {
 /// [`Error::Build`] with the end of cargo's output; the whole of it is in the output directory.
 pub fn build(workshop: &Workshop, arm: &Arm, progress: &mut Progress) -> Result<Built> {
     let rustflags = workshop.shared.of(arm);
-    let log = workshop.output.build_log(arm);
+    let log = workshop.output.build_log(arm.name());
     let messages = run(workshop, arm, &rustflags, progress)?;
     write_atomically(&log, messages.log.as_bytes())?;
     if !messages.succeeded {
@@ -82,7 +83,7 @@ pub fn build(workshop: &Workshop, arm: &Arm, progress: &mut Progress) -> Result<
     })?;
     let kept = workshop
         .output
-        .binary(arm, workshop.spec.target().executable());
+        .binary(arm.name(), workshop.spec.target().executable());
     copy(&executable, &kept)?;
     Ok(Built {
         artifact: Artifact::read(&kept, rustflags)?,
@@ -101,10 +102,14 @@ struct Messages {
     log: String,
 }
 
-/// A line of cargo's standard output or standard error.
+/// What the threads that run and read cargo have to say.
 enum Line {
+    /// A line of standard output.
     Json(String),
+    /// A line of standard error.
     Text(String),
+    /// cargo has ended. A process that it left behind may keep the streams open.
+    Ended,
 }
 
 fn run(
@@ -114,13 +119,13 @@ fn run(
     progress: &mut Progress,
 ) -> Result<Messages> {
     let (sender, lines) = mpsc::channel();
-    let errors = sender.clone();
+    let (to_stdout, to_stderr) = (sender.clone(), sender.clone());
     let command = command(workshop, arm, rustflags)?
         .stdout(Output::Lines(Box::new(move |line| {
-            let _ = sender.send(Line::Json(line.to_owned()));
+            let _ = to_stdout.send(Line::Json(line.to_owned()));
         })))
         .stderr(Output::Lines(Box::new(move |line| {
-            let _ = errors.send(Line::Text(line.to_owned()));
+            let _ = to_stderr.send(Line::Text(line.to_owned()));
         })));
     let mut messages = Messages {
         succeeded: false,
@@ -130,12 +135,17 @@ fn run(
         log: format!("{}\n", command.display()),
     };
     std::thread::scope(|scope| {
-        let finished = scope.spawn(|| command.run());
+        let finished = scope.spawn(move || {
+            let finished = command.run();
+            let _ = sender.send(Line::Ended);
+            finished
+        });
         let mut crates = BTreeSet::new();
         for line in lines {
             match line {
                 Line::Json(line) => messages.json(&line, &workshop.spec),
                 Line::Text(line) => messages.text(&line, &mut crates, progress),
+                Line::Ended => break,
             }
         }
         let finished = finished
@@ -209,8 +219,8 @@ fn command(workshop: &Workshop, arm: &Arm, rustflags: &[String]) -> Result<Comma
         ])
         .arg(&manifest)
         .args(["--package", &target.package, "--profile", &target.profile])
-        .args(["--target", &workshop.compiler.host, "--target-dir"])
-        .arg(workshop.output.target_dir(arm))
+        .args(["--target", &workshop.target, "--target-dir"])
+        .arg(workshop.output.target_dir(arm.name()))
         .directory(directory)
         .env("CARGO_ENCODED_RUSTFLAGS", flags::encode(rustflags)?)
         .env("CARGO_INCREMENTAL", "0")

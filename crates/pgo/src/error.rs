@@ -112,7 +112,8 @@ impl Error {
             | Self::Training { hint, .. } => Some(hint.clone()),
             Self::Measure(error) => error.hint(),
             Self::Provision(error) => error.hint(),
-            Self::Io { .. } | Self::Internal(_) => None,
+            Self::Io { .. } => Some("check that the path exists, may be read and written, and that the disk is not full".into()),
+            Self::Internal(_) => None,
         }
     }
 

@@ -3,9 +3,9 @@
 //! Takes the user's configuration, the spec and an [`Arm`]; gives the full list. Arms must differ
 //! only in `-Cprofile-generate` / `-Cprofile-use` and the llvm-args that concern the profile.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use cargo_config2::{Config, Flags, ResolveOptions};
+use cargo_config2::{Config, Flags};
 
 use crate::error::{Error, Result};
 use crate::spec::Spec;
@@ -54,6 +54,9 @@ impl Arm {
                 "-Cllvm-args=-pgo-warn-missing-function".into(),
                 // LLVM is silent about mismatches in generic functions without this.
                 "-Cllvm-args=-no-pgo-warn-mismatch-comdat-weak=false".into(),
+                // What the compiler says about the profile are warnings, and a package or a user
+                // may have silenced them.
+                "-Wwarnings".into(),
             ],
         }
     }
@@ -69,20 +72,12 @@ impl SharedFlags {
     /// `build.rustflags`.
     ///
     /// # Errors
-    /// [`Error::Usage`] when the configuration cannot be read, or already asks for a profile.
-    pub fn resolve(spec: &Spec, target: &str) -> Result<Self> {
-        let manifest = spec.manifest();
-        let directory = manifest.parent().unwrap_or(Path::new("/"));
-        let config = Config::load_with_options(directory, ResolveOptions::default());
+    /// [`Error::Usage`] when the configuration cannot be read, already asks for a profile, or
+    /// silences the compiler.
+    pub fn resolve(spec: &Spec, config: &Config, target: &str) -> Result<Self> {
         let user = config
-            .and_then(|config| config.rustflags(target))
-            .map_err(|error| Error::Usage {
-                message: format!(
-                    "cargo's configuration for `{}` cannot be read: {error}",
-                    directory.display()
-                ),
-                hint: "check .cargo/config.toml there and above".into(),
-            })?;
+            .rustflags(target)
+            .map_err(|error| unreadable(spec, &error))?;
         Self::compose(user, &spec.target().rustflags)
     }
 
@@ -95,6 +90,12 @@ impl SharedFlags {
             return Err(Error::Usage {
                 message: format!("the flags of every arm already contain `{flag}`"),
                 hint: "remove it from RUSTFLAGS, cargo's configuration or the spec: the pipeline adds it".into(),
+            });
+        }
+        if let Some(flag) = flags.iter().find(|flag| flag.contains("cap-lints")) {
+            return Err(Error::Usage {
+                message: format!("`{flag}` silences what the compiler says about the profile"),
+                hint: "remove it from RUSTFLAGS, cargo's configuration or the spec".into(),
             });
         }
         Ok(Self(flags))
@@ -111,18 +112,77 @@ impl SharedFlags {
     }
 }
 
+/// cargo's configuration as it applies in the manifest's directory.
+///
+/// # Errors
+/// [`Error::Usage`] when it cannot be read.
+pub fn cargo_config(spec: &Spec) -> Result<Config> {
+    Config::load_with_cwd(spec.manifest_directory()).map_err(|error| unreadable(spec, &error))
+}
+
+/// The one target of every arm: the user's, where there is one, else the host.
+///
+/// # Errors
+/// [`Error::Usage`] for several targets, and for one whose programs this machine cannot run.
+pub fn target(spec: &Spec, config: &Config, host: &str) -> Result<String> {
+    let none: [&str; 0] = [];
+    let configured = config
+        .build_target_for_cli(none)
+        .map_err(|error| unreadable(spec, &error))?;
+    let usage = |message: String| {
+        Error::Usage {
+        message,
+        hint: "set CARGO_BUILD_TARGET, or `build.target` in cargo's configuration, to one target that this machine runs".into(),
+    }
+    };
+    match configured.as_slice() {
+        [] => Ok(host.to_owned()),
+        [target] if runs_on(target, host) => Ok(target.clone()),
+        [target] => Err(usage(format!(
+            "programs for the configured target `{target}` do not run on `{host}`"
+        ))),
+        targets => Err(usage(format!(
+            "several targets are configured: {}",
+            targets.join(", ")
+        ))),
+    }
+}
+
+/// Same processor and same operating system: `x86_64-unknown-linux-musl` on `…-gnu`.
+fn runs_on(target: &str, host: &str) -> bool {
+    let parts = |triple: &str| {
+        let parts: Vec<&str> = triple.split('-').collect();
+        (
+            parts.first().map(ToString::to_string),
+            parts.get(2).map(ToString::to_string),
+        )
+    };
+    parts(target) == parts(host)
+}
+
+fn unreadable(spec: &Spec, error: &cargo_config2::Error) -> Error {
+    Error::Usage {
+        message: format!(
+            "cargo's configuration for `{}` cannot be read: {error}",
+            spec.manifest_directory().display()
+        ),
+        hint: "check .cargo/config.toml there and above".into(),
+    }
+}
+
 /// `CARGO_ENCODED_RUSTFLAGS`: the only form that carries flags with spaces.
 ///
 /// # Errors
 /// [`Error::Usage`] when a flag contains the separator.
 pub fn encode(flags: &[String]) -> Result<String> {
-    if let Some(flag) = flags.iter().find(|flag| flag.contains('\u{1f}')) {
-        return Err(Error::Usage {
-            message: format!("the flag {flag:?} contains the separator U+001F"),
-            hint: "remove the character from the flag".into(),
-        });
+    let mut all = Flags::default();
+    for flag in flags {
+        all.push(flag);
     }
-    Ok(flags.join("\u{1f}"))
+    all.encode().map_err(|error| Error::Usage {
+        message: format!("the compiler's flags cannot be handed to cargo: {error}"),
+        hint: "remove the character U+001F from the flags".into(),
+    })
 }
 
 #[cfg(test)]
@@ -157,7 +217,8 @@ mod tests {
                 assert!(
                     flag.contains("profile-")
                         || flag.contains("-pgo-")
-                        || flag.contains("-name-compression"),
+                        || flag.contains("-name-compression")
+                        || flag == "-Wwarnings",
                     "{flag}"
                 );
             }
@@ -169,6 +230,20 @@ mod tests {
         let user = Flags::from_space_separated("-Cprofile-use=/other.profdata");
         let error = SharedFlags::compose(Some(user), &[]).expect_err("two profiles");
         assert!(error.to_string().contains("-Cprofile-use=/other.profdata"));
+    }
+
+    #[test]
+    fn silenced_warnings_are_refused() {
+        let user = Flags::from_space_separated("--cap-lints=allow");
+        assert!(SharedFlags::compose(Some(user), &[]).is_err());
+    }
+
+    #[test]
+    fn targets_of_the_same_system_run() {
+        let host = "x86_64-unknown-linux-gnu";
+        assert!(runs_on("x86_64-unknown-linux-musl", host));
+        assert!(!runs_on("aarch64-unknown-linux-gnu", host));
+        assert!(!runs_on("x86_64-pc-windows-msvc", host));
     }
 
     #[test]

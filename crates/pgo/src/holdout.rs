@@ -70,7 +70,7 @@ pub fn overlap(
             short.len(),
             scenario.name
         ));
-        let raw = output.raw_profiles(Purpose::Holdout, index);
+        let raw = output.raw_profiles(Purpose::Holdout, &scenario.name);
         profiles.extend(gather(scenario, instrumented, tool, &raw)?);
     }
     if profiles.is_empty() {
@@ -79,7 +79,7 @@ pub fn overlap(
             gathered_on,
         });
     }
-    let holdout = merge::workloads(profiles, tool, &output.holdout_profiles()?)?;
+    let holdout = merge::workloads(profiles, tool, &output.holdout_profiles())?;
     Ok(Overlap {
         share: tool.overlap(&training.path, &holdout.path)?,
         gathered_on,

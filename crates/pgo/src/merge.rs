@@ -58,6 +58,17 @@ pub fn workloads(
     tool: &LlvmProfdata,
     directory: &Path,
 ) -> Result<MergedProfile> {
+    if let Some(damaged) = workloads.iter().find(|workload| !workload.is_whole()) {
+        return Err(Error::Verification {
+            check: "training-profile",
+            message: format!(
+                "the profile of workload `{}` is no longer what training left",
+                damaged.name
+            ),
+            hint: "leave the output directory alone while it is in use; run again with --fresh"
+                .into(),
+        });
+    }
     let inputs: Vec<Weighted> = weights(&workloads)
         .into_iter()
         .zip(&workloads)
@@ -113,7 +124,7 @@ pub fn adopt(profile: &Path, tool: &LlvmProfdata, directory: &Path) -> Result<Me
     let sha256 = digest::bytes(&content);
     let path = directory.join(format!("merged-{}.profdata", &sha256[..NAME_DIGITS]));
     let merged = describe(&counts, path, sha256, Vec::new())?;
-    crate::stage::write_atomically(&merged.path, &content)?;
+    inferno_measure::write_atomically(&merged.path, &content)?;
     Ok(merged)
 }
 

@@ -3,9 +3,10 @@
 //! Takes a [`MergedProfile`]; gives a [`Candidate`] that was built with it: the compiler could read
 //! the profile, the profile belongs to this program, and hardly any of it was thrown away.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use inferno_measure::record::{Check, CheckOutcome};
+use inferno_measure::write_atomically;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{Artifact, Counters};
@@ -13,10 +14,10 @@ use crate::cargo::{self, Freshness, Workshop};
 use crate::error::{Error, Result};
 use crate::flags::Arm;
 use crate::merge::MergedProfile;
+use crate::output::Layout;
 use crate::profile::names;
 use crate::profile::used::ProfileUse;
 use crate::progress::Progress;
-use crate::stage::write_atomically;
 use crate::toolchain::LlvmProfdata;
 use crate::train::Instrumented;
 
@@ -116,14 +117,14 @@ pub fn run(
     let arm = Arm::Candidate {
         profile: profile.path.clone(),
     };
-    let earlier = last(workshop);
+    let earlier = last(&workshop.output);
     if earlier
         .as_ref()
         .is_none_or(|earlier| earlier.profile.sha256 != profile.sha256)
     {
         // cargo keeps what other flags made; and without our notes on an earlier build, what the
         // compiler said then is lost.
-        remove(&workshop.output.target_dir(&arm))?;
+        remove(&workshop.output.target_dir(arm.name()))?;
     }
     let built = cargo::build(workshop, &arm, progress)?;
     let unchanged = earlier.filter(|earlier| {
@@ -144,8 +145,8 @@ pub fn run(
 }
 
 /// The candidate of the last optimised build, if it is still there.
-pub fn last(workshop: &Workshop) -> Option<Candidate> {
-    let text = std::fs::read_to_string(notes(workshop)).ok()?;
+pub fn last(layout: &Layout) -> Option<Candidate> {
+    let text = std::fs::read_to_string(notes(layout)).ok()?;
     let candidate: Candidate = serde_json::from_str(&text).ok()?;
     candidate.artifact.check().is_ok().then_some(candidate)
 }
@@ -153,14 +154,15 @@ pub fn last(workshop: &Workshop) -> Option<Candidate> {
 fn keep(workshop: &Workshop, candidate: &Candidate) -> Result<()> {
     let text = serde_json::to_string_pretty(candidate)
         .map_err(|error| Error::Internal(error.to_string()))?;
-    write_atomically(&notes(workshop), text.as_bytes())
+    Ok(write_atomically(&notes(&workshop.output), text.as_bytes())?)
 }
 
-fn notes(workshop: &Workshop) -> PathBuf {
-    workshop.output.stages().join("candidate.json")
+/// Beside the finished stages: cargo decides whether this one is run, not a key.
+fn notes(layout: &Layout) -> PathBuf {
+    layout.stage("candidate")
 }
 
-fn remove(directory: &std::path::Path) -> Result<()> {
+fn remove(directory: &Path) -> Result<()> {
     if directory.exists() {
         std::fs::remove_dir_all(directory).map_err(Error::io("remove", directory))?;
     }

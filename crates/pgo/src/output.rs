@@ -1,25 +1,169 @@
-//! The output directory of a run: who may use it, and where everything in it is.
+//! The output directory of a run: where everything in it is, and who may change it.
 //!
-//! Gives paths and the lock. Nothing else in the crate composes paths below the directory.
+//! [`Layout`] gives paths and takes no lock; [`OutputDir`] is a layout that this process alone may
+//! change. Nothing else composes paths below the directory.
 
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use inferno_measure::process;
 
+use crate::digest;
 use crate::error::{Error, Result};
-use crate::flags::Arm;
 
 /// Marks a directory as ours, so that `clean` cannot remove anything else.
 const MARKER: &str = "inferno-pgo-output";
 
+/// How often a waiting run looks whether the directory is free.
+const LOCK_POLL: Duration = Duration::from_millis(200);
+
+/// The paths of an output directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// The layout below `root`, which need not exist.
+    pub fn new(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+        }
+    }
+
+    /// The directory itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// cargo's target directory of the arm named `arm`.
+    pub fn target_dir(&self, arm: &str) -> PathBuf {
+        self.root.join("build").join(arm)
+    }
+
+    /// The arm's binary, outside cargo's reach.
+    pub fn binary(&self, arm: &str, executable: &str) -> PathBuf {
+        self.root.join("arms").join(arm).join(executable)
+    }
+
+    /// Where the arms are sampled from: under names of equal length.
+    pub fn sampling_arms(&self) -> PathBuf {
+        self.root.join("arms").join("sampled")
+    }
+
+    /// The whole output of an arm's build.
+    pub fn build_log(&self, arm: &str) -> PathBuf {
+        self.logs().join(format!("build-{arm}.log"))
+    }
+
+    /// The directory of the raw profiles of a run of the instrumented binary; `name` is any text.
+    pub fn raw_profiles(&self, purpose: Purpose, name: &str) -> PathBuf {
+        self.profiles()
+            .join(format!("{}-{}", purpose.name(), plain(name)))
+    }
+
+    /// Merged profiles.
+    pub fn profiles(&self) -> PathBuf {
+        self.root.join("profiles")
+    }
+
+    /// Merged profiles of the holdout, apart: none of them is to be built with.
+    pub fn holdout_profiles(&self) -> PathBuf {
+        self.profiles().join("holdout")
+    }
+
+    /// What finished stages left.
+    pub fn stages(&self) -> PathBuf {
+        self.root.join("stages")
+    }
+
+    /// The file that a finished stage leaves; `stage` is any text.
+    pub fn stage(&self, stage: &str) -> PathBuf {
+        self.stages().join(format!("{}.json", plain(stage)))
+    }
+
+    /// Raw samples.
+    pub fn samples(&self) -> PathBuf {
+        self.root.join("samples")
+    }
+
+    /// The record of the last finished run.
+    pub fn record(&self) -> PathBuf {
+        self.root.join("record.json")
+    }
+
+    /// The record of the last run of the baseline against itself.
+    pub fn noise_record(&self) -> PathBuf {
+        self.root.join("noise.json")
+    }
+
+    /// The report of the last finished run.
+    pub fn report(&self) -> PathBuf {
+        self.root.join("report.md")
+    }
+
+    /// `path` as it stands in the record: without the machine's directories.
+    pub fn relative(&self, path: &Path) -> String {
+        path.strip_prefix(&self.root)
+            .unwrap_or(path)
+            .display()
+            .to_string()
+    }
+
+    fn logs(&self) -> PathBuf {
+        self.root.join("logs")
+    }
+}
+
+/// Any text as a file name: what no file name should have is replaced, and a digest keeps apart
+/// what then looks alike.
+fn plain(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    let readable: String = text
+        .chars()
+        .map(|c| if plain(c) { c } else { '-' })
+        .take(40)
+        .collect();
+    format!("{readable}-{}", &digest::text(text)[..8])
+}
+
+/// Why an instrumented binary runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Its profile goes into the candidate.
+    Training,
+    /// Its profile tells how well training stands for the holdout.
+    Holdout,
+}
+
+impl Purpose {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Training => "train",
+            Self::Holdout => "holdout",
+        }
+    }
+}
+
 /// An output directory that this process alone may change.
 #[derive(Debug)]
 pub struct OutputDir {
-    root: PathBuf,
+    layout: Layout,
     _lock: File,
+}
+
+impl Deref for OutputDir {
+    type Target = Layout;
+
+    fn deref(&self) -> &Layout {
+        &self.layout
+    }
 }
 
 impl OutputDir {
@@ -33,16 +177,13 @@ impl OutputDir {
         let root = root.canonicalize().map_err(Error::io("open", root))?;
         refuse_foreign(&root)?;
         let marker = root.join(MARKER);
-        let lock = File::options()
-            .create(true)
-            .append(true)
-            .read(true)
-            .open(&marker);
-        let mut lock = lock.map_err(Error::io("open", &marker))?;
-        wait_for(&lock, &marker, say)?;
+        let mut lock = locked(&marker, say)?;
         lock.set_len(0).map_err(Error::io("write", &marker))?;
         writeln!(lock, "process {}", std::process::id()).map_err(Error::io("write", &marker))?;
-        let output = Self { root, _lock: lock };
+        let output = Self {
+            layout: Layout { root },
+            _lock: lock,
+        };
         output.create_directories()?;
         Ok(output)
     }
@@ -52,124 +193,49 @@ impl OutputDir {
     /// # Errors
     /// [`Error::Io`] naming what could not be removed.
     pub fn empty(&self) -> Result<()> {
+        self.remove_entries()?;
+        self.create_directories()
+    }
+
+    /// Removes the samples of earlier runs.
+    ///
+    /// # Errors
+    /// [`Error::Io`] naming what could not be removed.
+    pub fn forget_samples(&self) -> Result<()> {
+        let samples = self.samples();
+        std::fs::remove_dir_all(&samples).map_err(Error::io("remove", &samples))?;
+        self.create_directories()
+    }
+
+    fn remove_entries(&self) -> Result<()> {
         for entry in std::fs::read_dir(&self.root).map_err(Error::io("read", &self.root))? {
-            let path = entry.map_err(Error::io("read", &self.root))?.path();
-            if path.file_name().is_some_and(|name| name == MARKER) {
+            let entry = entry.map_err(Error::io("read", &self.root))?;
+            let path = entry.path();
+            if entry.file_name() == MARKER {
                 continue;
             }
-            let removed = if path.is_dir() {
+            let kind = entry.file_type().map_err(Error::io("read", &path))?;
+            let removed = if kind.is_dir() {
                 std::fs::remove_dir_all(&path)
             } else {
                 std::fs::remove_file(&path)
             };
             removed.map_err(Error::io("remove", &path))?;
         }
-        self.create_directories()
+        Ok(())
     }
 
     fn create_directories(&self) -> Result<()> {
         for directory in [
-            self.root.join("logs"),
+            self.logs(),
             self.profiles(),
+            self.holdout_profiles(),
             self.stages(),
             self.samples(),
         ] {
             std::fs::create_dir_all(&directory).map_err(Error::io("create", &directory))?;
         }
         Ok(())
-    }
-
-    /// The directory itself, absolute.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
-    /// cargo's target directory of an arm. A candidate has one per profile: cargo keeps what other
-    /// flags made, and a run per profile would fill the disk.
-    pub fn target_dir(&self, arm: &Arm) -> PathBuf {
-        self.root.join("build").join(arm.name())
-    }
-
-    /// The arm's binary, outside cargo's reach.
-    pub fn binary(&self, arm: &Arm, executable: &str) -> PathBuf {
-        self.root.join("arms").join(arm.name()).join(executable)
-    }
-
-    /// Where the arms are sampled from: under names of equal length.
-    pub fn sampling_arms(&self) -> PathBuf {
-        self.root.join("arms").join("sampled")
-    }
-
-    /// The whole output of an arm's build.
-    pub fn build_log(&self, arm: &Arm) -> PathBuf {
-        self.root
-            .join("logs")
-            .join(format!("build-{}.log", arm.name()))
-    }
-
-    /// The directory of the raw profiles of a run of the instrumented binary. The workload is
-    /// numbered: its name is any text.
-    pub fn raw_profiles(&self, purpose: Purpose, index: usize) -> PathBuf {
-        self.root
-            .join("profiles")
-            .join(format!("{}-{index}", purpose.name()))
-    }
-
-    /// Merged profiles.
-    pub fn profiles(&self) -> PathBuf {
-        self.root.join("profiles")
-    }
-
-    /// Merged profiles of the holdout, apart: none of them is to be built with.
-    ///
-    /// # Errors
-    /// [`Error::Io`] naming the directory.
-    pub fn holdout_profiles(&self) -> Result<PathBuf> {
-        let directory = self.root.join("profiles").join("holdout");
-        std::fs::create_dir_all(&directory).map_err(Error::io("create", &directory))?;
-        Ok(directory)
-    }
-
-    /// What finished stages left.
-    pub fn stages(&self) -> PathBuf {
-        self.root.join("stages")
-    }
-
-    /// Raw samples.
-    pub fn samples(&self) -> PathBuf {
-        self.root.join("samples")
-    }
-
-    /// The record of the last finished run.
-    pub fn record(&self) -> PathBuf {
-        self.root.join("record.json")
-    }
-
-    /// `path` as it stands in the record: without the machine's directories.
-    pub fn relative(&self, path: &Path) -> String {
-        path.strip_prefix(&self.root)
-            .unwrap_or(path)
-            .display()
-            .to_string()
-    }
-}
-
-/// Why an instrumented binary runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// Its profile goes into the candidate.
-    Training,
-    /// Its profile tells how well training stands for the holdout.
-    Holdout,
-}
-
-impl Purpose {
-    /// The word in paths and stage names.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Training => "train",
-            Self::Holdout => "holdout",
-        }
     }
 }
 
@@ -186,7 +252,9 @@ pub fn clean(root: &Path, say: &mut dyn FnMut(&str)) -> Result<()> {
         return Ok(());
     }
     let output = OutputDir::open(root, say)?;
-    std::fs::remove_dir_all(&output.root).map_err(Error::io("remove", &output.root))?;
+    // The marker goes last: what is left of a removal that failed is still known to be ours.
+    output.remove_entries()?;
+    std::fs::remove_dir_all(output.root()).map_err(Error::io("remove", output.root()))?;
     say(&format!("removed `{}`", root.display()));
     Ok(())
 }
@@ -203,6 +271,36 @@ fn refuse_foreign(root: &Path) -> Result<()> {
         ),
         hint: "name an empty or new directory with `--out DIR`".into(),
     })
+}
+
+/// The marker, locked. The run that held it may have removed it: then the lock is on a file that
+/// nobody else will find.
+fn locked(marker: &Path, say: &mut dyn FnMut(&str)) -> Result<File> {
+    loop {
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .read(true)
+            .open(marker);
+        let file = file.map_err(Error::io("open", marker))?;
+        wait_for(&file, marker, say)?;
+        if is_still(&file, marker) {
+            return Ok(file);
+        }
+        let directory = marker.parent().unwrap_or(marker);
+        std::fs::create_dir_all(directory).map_err(Error::io("create", directory))?;
+    }
+}
+
+#[cfg(unix)]
+fn is_still(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let inode = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+    let (held, found) = (
+        file.metadata().map(inode),
+        std::fs::metadata(path).map(inode),
+    );
+    matches!((held, found), (Ok(held), Ok(found)) if held == found)
 }
 
 fn wait_for(lock: &File, marker: &Path, say: &mut dyn FnMut(&str)) -> Result<()> {
@@ -224,6 +322,35 @@ fn wait_for(lock: &File, marker: &Path, say: &mut dyn FnMut(&str)) -> Result<()>
             ));
         }
         process::check_interrupted()?;
-        std::thread::sleep(Duration::from_millis(200));
+        std::thread::sleep(LOCK_POLL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_are_plain_and_distinct() {
+        assert_eq!(plain("merge"), "merge");
+        let names = ["train a/b", "train a b", "train ../../x", ""].map(plain);
+        assert!(names.iter().all(|name| !name.contains(['/', ' ', '.'])));
+        assert_eq!(
+            names
+                .iter()
+                .collect::<std::collections::BTreeSet<_>>()
+                .len(),
+            names.len()
+        );
+    }
+
+    #[test]
+    fn cleaning_leaves_nothing_and_a_later_run_starts_anew() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let root = parent.path().join("out");
+        drop(OutputDir::open(&root, &mut |_| {}).expect("a new directory"));
+        clean(&root, &mut |_| {}).expect("ours");
+        assert!(!root.exists());
+        assert!(OutputDir::open(&root, &mut |_| {}).is_ok());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Takes [`Options`]; gives a [`Record`]. Rendering and exit codes are the caller's.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use inferno_measure::campaign::Measured;
@@ -11,21 +11,18 @@ use inferno_measure::scenario::Judging;
 use inferno_measure::verdict;
 
 use crate::assemble;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::output::OutputDir;
 use crate::session::Session;
 use crate::spec::Spec;
 use crate::stage::Reuse;
 use crate::verify;
 
-/// All sampling of a run, where the command line does not say.
-pub const BUDGET_DEFAULT: Duration = Duration::from_mins(10);
-
 /// What a run is asked to do.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The spec's file.
-    pub spec: PathBuf,
+    /// What is built, trained and compared.
+    pub spec: Spec,
     /// The output directory.
     pub out: PathBuf,
     /// Time for all sampling.
@@ -40,6 +37,17 @@ pub struct Options {
     pub turn_requests: Option<u32>,
     /// The scenarios to verify and sample; all where empty.
     pub only: Vec<String>,
+    /// A profile that was merged elsewhere, instead of the declared training's.
+    pub profile: Option<PathBuf>,
+}
+
+/// A finished run. While it lives, no other run can use the output directory.
+#[derive(Debug)]
+pub struct Finished {
+    /// What was found.
+    pub record: Record,
+    /// Where everything is.
+    pub output: OutputDir,
 }
 
 /// Whether the baseline is built twice, to learn what a difference proves.
@@ -52,8 +60,8 @@ pub enum NullRebuild {
 }
 
 impl Options {
-    fn judging(&self, spec: &Spec) -> Judging {
-        let judging = spec.judging();
+    fn judging(&self) -> Judging {
+        let judging = self.spec.judging();
         Judging {
             budget_s: self.budget.as_secs_f64(),
             turn_requests: self.turn_requests.unwrap_or(judging.turn_requests),
@@ -61,36 +69,33 @@ impl Options {
         }
     }
 
+    /// Finds everything that a run needs before anything of an earlier run is given up.
     fn open(&self) -> Result<Session> {
-        let spec = Spec::load(&self.spec)?;
-        if spec.scenario_specs().is_empty() {
-            return Err(spec.error(
+        if self.spec.scenario_specs().is_empty() {
+            return Err(self.spec.error(
                 "there is no [[scenario]]",
                 "declare what is to be compared: see docs/spec.md",
             ));
         }
-        let mut session = Session::open(spec, &self.out, self.reuse)?;
+        let mut session = Session::open(self.spec.clone(), &self.out, self.reuse)?;
         session.restrict(&self.only)?;
+        session.provide()?;
+        if self.reuse == Reuse::Nothing {
+            session.output().empty()?;
+        }
         if self.samples == Reuse::Nothing {
-            forget_samples(session.output())?;
+            session.output().forget_samples()?;
         }
         Ok(session)
     }
-}
-
-fn forget_samples(output: &OutputDir) -> Result<()> {
-    let samples = output.samples();
-    std::fs::remove_dir_all(&samples).map_err(Error::io("remove", &samples))?;
-    std::fs::create_dir_all(&samples).map_err(Error::io("create", &samples))
 }
 
 /// Runs the whole pipeline and writes `record.json`.
 ///
 /// # Errors
 /// Every [`Error`]; what was finished is kept, and the next run goes on from there.
-pub fn run(options: &Options) -> Result<Record> {
+pub fn run(options: &Options) -> Result<Finished> {
     let mut session = options.open()?;
-    session.provide()?;
     let flags = session.shared_flags().as_slice().join(" ");
     session.say(&format!(
         "flags of every arm: {}",
@@ -99,8 +104,12 @@ pub fn run(options: &Options) -> Result<Record> {
 
     let baseline = session.baseline()?;
     let instrumented = session.instrument()?;
-    let profiles = session.train(&instrumented)?;
-    let profile = session.merge(profiles)?;
+    let profile = if let Some(profile) = &options.profile {
+        session.adopt(profile)?
+    } else {
+        let profiles = session.train(&instrumented)?;
+        session.merge(profiles)?
+    };
     let (candidate, origin) = session.optimize(&profile, &instrumented)?;
     let pair = session.verify(&baseline, &candidate)?;
     let overlap = session.overlap(&pair, &instrumented)?;
@@ -109,7 +118,7 @@ pub fn run(options: &Options) -> Result<Record> {
         NullRebuild::Left => None,
     };
 
-    let judging = options.judging(session.spec());
+    let judging = options.judging();
     let measured = session.measure(&pair, &judging)?;
 
     let mut checks = vec![origin];
@@ -123,13 +132,8 @@ pub fn run(options: &Options) -> Result<Record> {
         checks,
         audit,
     };
-    finish(
-        &mut session,
-        &proof,
-        &measured,
-        judging,
-        &options.out.join("record.json"),
-    )
+    let path = session.output().record();
+    finish(session, &proof, &measured, judging, &path)
 }
 
 /// Measures the baseline against a byte copy of itself and writes `noise.json`: what this machine
@@ -137,11 +141,10 @@ pub fn run(options: &Options) -> Result<Record> {
 ///
 /// # Errors
 /// See [`run`].
-pub fn run_noise(options: &Options) -> Result<Record> {
+pub fn run_noise(options: &Options) -> Result<Finished> {
     let mut session = options.open()?;
-    session.provide()?;
     let baseline = session.baseline()?;
-    let judging = options.judging(session.spec());
+    let judging = options.judging();
     let measured = session.measure_noise(&baseline, &judging)?;
     let proof = assemble::Proof {
         instrumented: None,
@@ -151,25 +154,23 @@ pub fn run_noise(options: &Options) -> Result<Record> {
         checks: Vec::new(),
         audit: None::<Audit>,
     };
-    finish(
-        &mut session,
-        &proof,
-        &measured,
-        judging,
-        &options.out.join("noise.json"),
-    )
+    let path = session.output().noise_record();
+    finish(session, &proof, &measured, judging, &path)
 }
 
 fn finish(
-    session: &mut Session,
+    mut session: Session,
     proof: &assemble::Proof<'_>,
     measured: &[Measured],
     judging: Judging,
-    path: &std::path::Path,
-) -> Result<Record> {
+    path: &Path,
+) -> Result<Finished> {
     let scenarios = verdict::judge(measured, &judging);
     let trends = verdict::judge_trends(&session.spec().declared_trends(), &scenarios, &judging);
-    let record = assemble::record(session, proof, judging, scenarios, trends)?;
+    let record = assemble::record(&mut session, proof, judging, scenarios, trends)?;
     record.write(path)?;
-    Ok(record)
+    Ok(Finished {
+        record,
+        output: session.into_output(),
+    })
 }

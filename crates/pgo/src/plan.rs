@@ -5,15 +5,16 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use cargo_metadata::MetadataCommand;
+use cargo_metadata::{Metadata, MetadataCommand, PackageId};
 use inferno_measure::record::{Record, StageState};
 
 use crate::error::{Error, Result};
-use crate::flags::SharedFlags;
+use crate::flags::{self, SharedFlags};
+use crate::output::Layout;
 use crate::pipeline::{NullRebuild, Options};
 use crate::spec::Spec;
 use crate::stage::Reuse;
-use crate::toolchain::Compiler;
+use crate::toolchain::{self, Compiler};
 
 /// Seconds of one core per package in a release build: a rough guess from builds of small and
 /// large dependency trees, replaced by the last run's time as soon as there is one.
@@ -34,8 +35,8 @@ pub struct Plan {
     pub out: PathBuf,
     /// The stages in order.
     pub stages: Vec<PlannedStage>,
-    /// Expected size of the output directory in bytes.
-    pub disk_bytes: u64,
+    /// Expected size of the output directory in bytes; `None` where nothing is known.
+    pub disk_bytes: Option<u64>,
     /// Where the figures come from.
     pub basis: Basis,
 }
@@ -64,22 +65,25 @@ impl Plan {
     /// # Errors
     /// [`Error::Spec`], and [`Error::Usage`] when cargo cannot read the manifest.
     pub fn of(options: &Options) -> Result<Self> {
-        let spec = Spec::load(&options.spec)?;
-        let manifest = spec.manifest();
-        let compiler = Compiler::of(manifest.parent().unwrap_or(Path::new("/")))?;
+        let spec = &options.spec;
+        let config = flags::cargo_config(spec)?;
+        let compiler = Compiler::of(&config, &spec.manifest_directory())?;
         // Flags that cannot be used would make cargo's own answer below hard to understand.
-        SharedFlags::resolve(&spec, &compiler.host)?;
-        let packages = packages(&spec)?;
+        let target = flags::target(spec, &config, &compiler.host)?;
+        SharedFlags::resolve(spec, &config, &target)?;
+        spec.check_names(&options.only)?;
+        let packages = packages(spec)?;
+        let layout = Layout::new(&options.out);
         let last = match options.reuse {
-            Reuse::Unchanged => Record::read(&options.out.join("record.json")).ok(),
+            Reuse::Unchanged => Record::read(&layout.record()).ok(),
             Reuse::Nothing => None,
         };
-        let names = stage_names(&spec, options);
+        let names = stage_names(options);
         let stages = names.into_iter().map(|name| {
             let known = last.as_ref().and_then(|record| took(record, &name));
             let wall_s = match name.as_str() {
                 "measure" => Some(options.budget.as_secs_f64()),
-                _ => known.or_else(|| guess(&name, packages)),
+                _ => known.or_else(|| guess(&name, packages?)),
             };
             PlannedStage { name, wall_s }
         });
@@ -89,7 +93,10 @@ impl Plan {
         } else {
             Basis::Packages
         };
-        let disk_bytes = disk(&options.out, packages, options.reuse);
+        let disk_bytes = match &last {
+            Some(_) => Some(size(layout.root())),
+            None => packages.map(disk_guess),
+        };
         Ok(Self {
             name: spec.name().to_owned(),
             out: options.out.clone(),
@@ -117,12 +124,10 @@ impl fmt::Display for Plan {
             Basis::Packages => "a rough guess from the number of packages",
         };
         writeln!(f, "  in all about {} ({basis})", time(self.wall_s()))?;
-        writeln!(
-            f,
-            "  disk: about {} MB in {}",
-            self.disk_bytes / 1_000_000,
-            self.out.display()
-        )
+        let disk = self.disk_bytes.map_or("no estimate".to_owned(), |bytes| {
+            format!("about {} MB", bytes / 1_000_000)
+        });
+        writeln!(f, "  disk: {disk} in {}", self.out.display())
     }
 }
 
@@ -136,13 +141,12 @@ fn time(seconds: f64) -> String {
     }
 }
 
-fn stage_names(spec: &Spec, options: &Options) -> Vec<String> {
+fn stage_names(options: &Options) -> Vec<String> {
     let mut names = vec!["build baseline".to_owned(), "build instrumented".to_owned()];
-    names.extend(
-        spec.train()
-            .iter()
-            .map(|train| format!("train {}", train.name)),
-    );
+    if options.profile.is_none() {
+        let workloads = options.spec.train().iter();
+        names.extend(workloads.map(|workload| format!("train {}", workload.name)));
+    }
     names.extend(["merge", "build candidate", "verify", "overlap"].map(String::from));
     if options.null_rebuild == NullRebuild::Built {
         names.push("build audit".into());
@@ -158,7 +162,7 @@ fn took(record: &Record, name: &str) -> Option<f64> {
         .stages
         .iter()
         .find(|stage| stage.name == name)?;
-    (stage.state == StageState::Ran || stage.wall_s > 0.0).then_some(stage.wall_s)
+    (stage.state == StageState::Ran).then_some(stage.wall_s)
 }
 
 fn guess(name: &str, packages: usize) -> Option<f64> {
@@ -172,15 +176,46 @@ fn guess(name: &str, packages: usize) -> Option<f64> {
     }
 }
 
-fn packages(spec: &Spec) -> Result<usize> {
-    let manifest = spec.manifest();
-    let target = spec.target();
-    let mut command = MetadataCommand::new();
-    command.manifest_path(&manifest);
-    let metadata = command.exec().map_err(|error| Error::Usage {
-        message: format!("cargo cannot read `{}`: {error}", manifest.display()),
+/// How many packages the target needs, where that can be told without downloading anything.
+fn packages(spec: &Spec) -> Result<Option<usize>> {
+    // Without dependencies, cargo reads manifests and nothing else.
+    let known = metadata(spec, &["--no-deps", "--offline"]).map_err(|error| Error::Usage {
+        message: format!("cargo cannot read `{}`: {error}", spec.manifest().display()),
         hint: "check `manifest` in [target] of the spec".into(),
     })?;
+    check_target(spec, &known)?;
+    let resolved = metadata(spec, &["--offline", "--locked"]).ok();
+    let reachable = resolved.and_then(|metadata| {
+        let packages = metadata.workspace_packages();
+        let root = packages
+            .iter()
+            .find(|package| package.name == spec.target().package)?;
+        Some(reachable(&metadata, &root.id))
+    });
+    let lock = known.workspace_root.join("Cargo.lock");
+    Ok(reachable.or_else(|| {
+        let text = std::fs::read_to_string(lock).ok()?;
+        Some(text.matches("[[package]]").count())
+    }))
+}
+
+fn metadata(spec: &Spec, options: &[&str]) -> Result<Metadata, cargo_metadata::Error> {
+    let directory = spec.manifest_directory();
+    let mut command = MetadataCommand::new();
+    // As the builds call it: not the outer cargo's own path, and in the manifest's directory.
+    command
+        .cargo_path("cargo")
+        .manifest_path(spec.manifest())
+        .current_dir(&directory);
+    command.other_options(options.iter().map(ToString::to_string).collect::<Vec<_>>());
+    if let Some(variable) = toolchain::inherited_selection(&directory) {
+        command.env_remove(variable);
+    }
+    command.exec()
+}
+
+fn check_target(spec: &Spec, metadata: &Metadata) -> Result<()> {
+    let target = spec.target();
     let package = metadata
         .workspace_packages()
         .into_iter()
@@ -210,11 +245,11 @@ fn packages(spec: &Spec) -> Result<usize> {
             "check `bin` or `example` in [target]",
         ));
     }
-    Ok(reachable(&metadata, &package.id))
+    Ok(())
 }
 
 /// The number of packages that `root` needs.
-fn reachable(metadata: &cargo_metadata::Metadata, root: &cargo_metadata::PackageId) -> usize {
+fn reachable(metadata: &Metadata, root: &PackageId) -> usize {
     let Some(resolve) = &metadata.resolve else {
         return 1;
     };
@@ -231,12 +266,7 @@ fn reachable(metadata: &cargo_metadata::Metadata, root: &cargo_metadata::Package
     found.len()
 }
 
-/// What is there already, or a guess.
-fn disk(out: &Path, packages: usize, reuse: Reuse) -> u64 {
-    let there = size(out);
-    if reuse == Reuse::Unchanged && there > 0 {
-        return there;
-    }
+fn disk_guess(packages: usize) -> u64 {
     let arms = 2.0 + INSTRUMENTED_FACTOR;
     (packages as f64 * PACKAGE_DISK_MB * arms * 1e6) as u64
 }

@@ -8,6 +8,7 @@ mod sampling;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use inferno_measure::process;
 use inferno_measure::record::{Audit, Check, StageKind, StageState};
 use inferno_measure::scenario::Scenario;
 
@@ -16,11 +17,11 @@ use crate::assets::Assets;
 use crate::cargo::{self, Freshness, Workshop};
 use crate::digest::{self, Key};
 use crate::error::{Error, Result};
-use crate::flags::{Arm, SharedFlags};
+use crate::flags::{self, Arm, SharedFlags};
 use crate::holdout::{self, Overlap};
 use crate::merge::{self, MergedProfile};
 use crate::optimize::{self, Candidate};
-use crate::output::{OutputDir, Purpose};
+use crate::output::{Layout, OutputDir, Purpose};
 use crate::progress::Progress;
 use crate::spec::Spec;
 use crate::stage::{Reuse, Stages};
@@ -58,14 +59,12 @@ impl Session {
     /// [`Error::Tool`] without a compiler, [`Error::Usage`] for a directory that is not ours.
     pub fn open(spec: Spec, out: &Path, reuse: Reuse) -> Result<Self> {
         let mut progress = Progress::on_stderr();
-        let manifest = spec.manifest();
-        let compiler = Compiler::of(manifest.parent().unwrap_or(Path::new("/")))?;
-        let shared = SharedFlags::resolve(&spec, &compiler.host)?;
+        let config = flags::cargo_config(&spec)?;
+        let compiler = Compiler::of(&config, &spec.manifest_directory())?;
+        let target = flags::target(&spec, &config, &compiler.host)?;
+        let shared = SharedFlags::resolve(&spec, &config, &target)?;
         let output = OutputDir::open(out, &mut |line| progress.say(line))?;
-        if reuse == Reuse::Nothing {
-            output.empty()?;
-        }
-        let stages = Stages::new(output.stages(), reuse);
+        let stages = Stages::new(Layout::new(output.root()), reuse);
         // Waiting for another run is no part of this one.
         let started = Instant::now();
         let only = Vec::new();
@@ -73,6 +72,7 @@ impl Session {
         let workshop = Workshop {
             spec,
             compiler,
+            target,
             shared,
             output,
         };
@@ -95,6 +95,11 @@ impl Session {
     /// The output directory.
     pub fn output(&self) -> &OutputDir {
         &self.workshop.output
+    }
+
+    /// The output directory, still held, when the stages are over.
+    pub fn into_output(self) -> OutputDir {
+        self.workshop.output
     }
 
     /// The flags that every arm shares.
@@ -157,19 +162,7 @@ impl Session {
     /// # Errors
     /// [`Error::Usage`] for a name that the spec does not have.
     pub fn restrict(&mut self, only: &[String]) -> Result<()> {
-        let known: Vec<&str> = self
-            .workshop
-            .spec
-            .scenario_specs()
-            .iter()
-            .map(|scenario| scenario.name.as_str())
-            .collect();
-        if let Some(unknown) = only.iter().find(|name| !known.contains(&name.as_str())) {
-            return Err(Error::Usage {
-                message: format!("the spec has no scenario `{unknown}`"),
-                hint: format!("the scenarios are: {}", known.join(", ")),
-            });
-        }
+        self.workshop.spec.check_names(only)?;
         self.only = only.to_vec();
         Ok(())
     }
@@ -239,7 +232,7 @@ impl Session {
         }
         let (tool, assets) = (self.tool()?, self.assets()?);
         let mut profiles = Vec::new();
-        for (index, workload) in workloads.iter().enumerate() {
+        for workload in &workloads {
             let (spec, output) = (&self.workshop.spec, &self.workshop.output);
             let inputs = spec.files_of(workload);
             let declared = serde_json::to_string(workload)
@@ -256,7 +249,7 @@ impl Session {
                 StageKind::Train,
                 &key,
                 || {
-                    let raw = output.raw_profiles(Purpose::Training, index);
+                    let raw = output.raw_profiles(Purpose::Training, &workload.name);
                     train::run(spec, workload, instrumented, &assets.env, &tool, &raw)
                 },
             )?;
@@ -286,7 +279,7 @@ impl Session {
             })
     }
 
-    /// Merges profiles that were gathered elsewhere: raw ones, merged ones, or directories of them.
+    /// Merges profiles that were gathered elsewhere: files, or directories of `*.profraw`.
     ///
     /// # Errors
     /// [`Error::Usage`] when there is none, [`Error::Verification`] when one is unusable.
@@ -294,6 +287,12 @@ impl Session {
         let tool = self.tool()?;
         let mut files = Vec::new();
         for source in sources {
+            if !source.exists() {
+                return Err(Error::Usage {
+                    message: format!("there is no `{}`", source.display()),
+                    hint: "name the directory into which the instrumented binary wrote, or the files themselves".into(),
+                });
+            }
             if source.is_dir() {
                 files.extend(train::raw_files(source)?);
             } else {
@@ -374,7 +373,7 @@ impl Session {
     /// # Errors
     /// [`Error::Usage`] when there is none.
     pub fn candidate(&self) -> Result<Candidate> {
-        optimize::last(&self.workshop).ok_or_else(|| Error::Usage {
+        optimize::last(&self.workshop.output).ok_or_else(|| Error::Usage {
             message: "there is no candidate".into(),
             hint: "run `cargo xtask pgo optimize` first".into(),
         })
@@ -385,6 +384,7 @@ impl Session {
     /// # Errors
     /// [`Error::Verification`] for each proof that does not hold, and the scenarios' failures.
     pub fn verify(&mut self, baseline: &Baseline, candidate: &Candidate) -> Result<VerifiedPair> {
+        self.check_sources(baseline)?;
         let scenarios = self.scenarios()?;
         let key = self
             .holdout_key("verify", &scenarios)?
@@ -409,10 +409,28 @@ impl Session {
         Ok(pair)
     }
 
-    /// How much of its counts the training shares with the holdout.
+    /// Arms of different sources must not be compared: after the last build, cargo must have
+    /// nothing to do for the first.
+    fn check_sources(&mut self, baseline: &Baseline) -> Result<()> {
+        let (workshop, progress) = (&self.workshop, &mut self.progress);
+        let again = self.stages.timed("check sources", StageKind::Build, || {
+            cargo::build(workshop, &Arm::Baseline, progress)
+        })?;
+        if again.freshness == Freshness::Fresh && again.artifact == baseline.0 {
+            return Ok(());
+        }
+        Err(Error::Verification {
+            check: "same-sources",
+            message: "the sources changed while the arms were built".into(),
+            hint: "run again; the arms are then built from the sources as they are now".into(),
+        })
+    }
+
+    /// How much of its counts the training shares with the holdout. A profile of the holdout that
+    /// cannot be gathered is no failure of the pair: then the share is not known.
     ///
     /// # Errors
-    /// Those of the scenarios on the instrumented binary.
+    /// [`Error::Measure`] when interrupted.
     pub fn overlap(&mut self, pair: &VerifiedPair, instrumented: &Instrumented) -> Result<Overlap> {
         let scenarios = self.scenarios()?;
         let tool = self.tool()?;
@@ -431,7 +449,17 @@ impl Session {
         progress.start("profile the holdout");
         let overlap = self.stages.run("overlap", StageKind::Verify, &key, || {
             holdout::overlap(&timed, instrumented, training, &tool, output, progress)
-        })?;
+        });
+        let overlap = match overlap {
+            Ok(overlap) => overlap,
+            Err(error) => {
+                process::check_interrupted()?;
+                Overlap {
+                    share: None,
+                    gathered_on: error.to_string(),
+                }
+            }
+        };
         self.progress.finish(&overlap.gathered_on);
         Ok(overlap)
     }

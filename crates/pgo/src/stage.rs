@@ -4,15 +4,14 @@
 //! disk where the key is the same and the output is still whole. It must not guess: what is not in
 //! the key is not noticed.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use inferno_measure::record::{Stage, StageKind, StageState};
+use inferno_measure::write_atomically;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::digest;
 use crate::error::{Error, Result};
+use crate::output::Layout;
 
 /// What may be taken from an earlier run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,16 +38,16 @@ pub trait Whole {
 /// The stages of one run.
 #[derive(Debug)]
 pub struct Stages {
-    directory: PathBuf,
+    layout: Layout,
     reuse: Reuse,
     timings: Vec<Stage>,
 }
 
 impl Stages {
-    /// Stages that are kept in `directory`.
-    pub fn new(directory: PathBuf, reuse: Reuse) -> Self {
+    /// Stages that are kept in an output directory.
+    pub fn new(layout: Layout, reuse: Reuse) -> Self {
         Self {
-            directory,
+            layout,
             reuse,
             timings: Vec::new(),
         }
@@ -66,14 +65,10 @@ impl Stages {
         work: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
         let started = Instant::now();
-        let kept = if self.reuse == Reuse::Unchanged {
-            self.kept(name, key)
-        } else {
-            None
-        };
-        if let Some(output) = kept {
+        let kept = self.kept(name).filter(|kept: &Kept<T>| kept.key == key);
+        if let Some(kept) = kept.filter(|_| self.reuse == Reuse::Unchanged) {
             self.note(name, kind, started, StageState::Reused);
-            return Ok(output);
+            return Ok(kept.output);
         }
         let output = work()?;
         self.keep(
@@ -110,25 +105,19 @@ impl Stages {
 
     /// The output of the last run of `name`, whatever its inputs were.
     pub fn last<T: DeserializeOwned + Whole>(&self, name: &str) -> Option<T> {
-        let text = std::fs::read_to_string(self.file(name)).ok()?;
-        let kept: Kept<T> = serde_json::from_str(&text).ok()?;
-        kept.output.is_whole().then_some(kept.output)
+        self.kept(name).map(|kept| kept.output)
     }
 
-    fn kept<T: DeserializeOwned + Whole>(&self, name: &str, key: &str) -> Option<T> {
-        let text = std::fs::read_to_string(self.file(name)).ok()?;
+    fn kept<T: DeserializeOwned + Whole>(&self, name: &str) -> Option<Kept<T>> {
+        let text = std::fs::read_to_string(self.layout.stage(name)).ok()?;
         let kept: Kept<T> = serde_json::from_str(&text).ok()?;
-        (kept.key == key && kept.output.is_whole()).then_some(kept.output)
+        kept.output.is_whole().then_some(kept)
     }
 
     fn keep<T: Serialize>(&self, name: &str, kept: &Kept<T>) -> Result<()> {
         let text = serde_json::to_string_pretty(kept)
             .map_err(|error| Error::Internal(error.to_string()))?;
-        write_atomically(&self.file(name), text.as_bytes())
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.directory.join(file_name(name))
+        Ok(write_atomically(&self.layout.stage(name), text.as_bytes())?)
     }
 
     /// Notes a stage that was timed elsewhere.
@@ -143,37 +132,10 @@ impl Stages {
     }
 }
 
-/// A stage's name may hold a workload's, which is any text: what no file name should have is
-/// replaced, and a digest keeps two such names apart.
-fn file_name(stage: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    if stage.chars().all(plain) {
-        return format!("{stage}.json");
-    }
-    let readable: String = stage
-        .chars()
-        .map(|c| if plain(c) { c } else { '-' })
-        .take(40)
-        .collect();
-    format!("{readable}-{}.json", &digest::text(stage)[..8])
-}
-
-/// Writes to a temporary file beside `path` and renames it: readers see the old file or the new
-/// one.
-///
-/// # Errors
-/// [`Error::Io`] naming the file.
-pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(Error::io("write", path))?;
-    file.write_all(content).map_err(Error::io("write", path))?;
-    file.persist(path)
-        .map_err(|error| Error::io("write", path)(error.error))?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[derive(Serialize, Deserialize, PartialEq, Debug)]
@@ -186,7 +148,8 @@ mod tests {
     }
 
     fn answer(directory: &Path, reuse: Reuse, key: &str, value: u32) -> (u32, StageState) {
-        let mut stages = Stages::new(directory.to_owned(), reuse);
+        std::fs::create_dir_all(Layout::new(directory).stages()).expect("a directory");
+        let mut stages = Stages::new(Layout::new(directory), reuse);
         let kept = stages.run("ask", StageKind::Other, key, || Ok(Answer(value)));
         (kept.expect("an answer").0, stages.timings()[0].state)
     }
@@ -207,15 +170,7 @@ mod tests {
         let ask = |value| answer(directory.path(), Reuse::Unchanged, "a", value);
         assert_eq!(ask(13), (13, StageState::Ran));
         assert_eq!(ask(14), (14, StageState::Ran));
-        std::fs::write(directory.path().join("ask.json"), "{\"key\":").expect("a file");
+        std::fs::write(Layout::new(directory.path()).stage("ask"), "{\"key\":").expect("a file");
         assert_eq!(ask(15), (15, StageState::Ran));
-    }
-
-    #[test]
-    fn file_names_are_plain_and_distinct() {
-        assert_eq!(file_name("merge"), "merge.json");
-        let names = ["train a/b", "train a b", "train ../../x"].map(file_name);
-        assert!(names.iter().all(|name| !name.contains(['/', ' '])));
-        assert_ne!(names[0], names[1]);
     }
 }

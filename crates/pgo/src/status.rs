@@ -7,7 +7,8 @@ use std::fmt;
 use std::path::Path;
 
 use crate::merge::MergedProfile;
-use crate::optimize::Candidate;
+use crate::optimize;
+use crate::output::Layout;
 use crate::spec::Spec;
 use crate::stage::{Reuse, Stages};
 use crate::train::WorkloadProfile;
@@ -20,9 +21,10 @@ pub struct Status(Vec<(String, Option<String>)>);
 impl Status {
     /// Looks at the directory `out`.
     pub fn of(spec: &Spec, out: &Path) -> Self {
-        let stages = Stages::new(out.join("stages"), Reuse::Unchanged);
+        let layout = Layout::new(out);
+        let stages = Stages::new(layout.clone(), Reuse::Unchanged);
         let binary = |arm: &str| {
-            let path = out.join("arms").join(arm).join(spec.target().executable());
+            let path = layout.binary(arm, spec.target().executable());
             path.is_file().then(|| path.display().to_string())
         };
         let mut lines = vec![
@@ -44,26 +46,21 @@ impl Status {
             "merge".into(),
             merged.map(|profile| profile.path.display().to_string()),
         ));
-        lines.push(("candidate".into(), candidate(out)));
+        let candidate = optimize::last(&layout);
+        let built = candidate.map(|candidate| candidate.artifact().path.display().to_string());
+        lines.push(("candidate".into(), built));
         let pair = stages.last::<VerifiedPair>("verify");
         lines.push((
             "verify".into(),
             pair.map(|pair| format!("{} checks passed", pair.checks().len())),
         ));
-        let record = out.join("record.json");
+        let record = layout.record();
         lines.push((
             "record".into(),
             record.is_file().then(|| record.display().to_string()),
         ));
         Self(lines)
     }
-}
-
-fn candidate(out: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(out.join("stages/candidate.json")).ok()?;
-    let candidate: Candidate = serde_json::from_str(&text).ok()?;
-    let whole = candidate.artifact().check().is_ok();
-    whole.then(|| candidate.artifact().path.display().to_string())
 }
 
 impl fmt::Display for Status {

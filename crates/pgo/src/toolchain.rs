@@ -1,12 +1,14 @@
 //! The compiler that the manifest's directory selects, and the `llvm-profdata` that fits it.
 //!
-//! Takes a directory; gives a [`Toolchain`] whose two LLVM major versions are equal. It must not
+//! Takes a directory; gives a [`Compiler`] and an
+//! [`LlvmProfdata`] whose LLVM major versions are equal. It must not
 //! accept a tool by its name: the first one on PATH is often years older than the compiler.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use cargo_config2::Config;
 use serde::{Deserialize, Serialize};
 
 use crate::assets;
@@ -31,17 +33,33 @@ pub struct Compiler {
 }
 
 impl Compiler {
-    /// Asks the rustc that cargo would use in `directory`.
+    /// Asks the rustc that cargo would use in `directory`: `RUSTC`, `build.rustc`, else the
+    /// toolchain's own.
     ///
     /// # Errors
     /// [`Error::Tool`] when there is none or its answer is not understood.
-    pub fn of(directory: &Path) -> Result<Self> {
-        let verbose = ask(directory, &["-vV"])?;
-        let sysroot = ask(directory, &["--print", "sysroot"])?;
+    pub fn of(config: &Config, directory: &Path) -> Result<Self> {
+        let verbose = ask(config, directory, &["-vV"])?;
+        let sysroot = ask(config, directory, &["--print", "sysroot"])?;
         Self::parse(&verbose, sysroot.trim().into()).ok_or_else(|| Error::Tool {
             message: format!("`rustc -vV` answered what is not understood:\n{verbose}"),
             hint: "use a rustc that was built with LLVM".into(),
         })
+    }
+
+    /// [`Self::of`] with cargo's configuration of the same directory.
+    ///
+    /// # Errors
+    /// [`Error::Tool`] as well when that configuration cannot be read.
+    pub fn at(directory: &Path) -> Result<Self> {
+        let config = Config::load_with_cwd(directory).map_err(|error| Error::Tool {
+            message: format!(
+                "cargo's configuration for `{}` cannot be read: {error}",
+                directory.display()
+            ),
+            hint: "check .cargo/config.toml there and above".into(),
+        })?;
+        Self::of(&config, directory)
     }
 
     fn parse(verbose: &str, sysroot: PathBuf) -> Option<Self> {
@@ -72,13 +90,14 @@ impl Compiler {
     }
 }
 
-fn ask(directory: &Path, args: &[&str]) -> Result<String> {
+fn ask(config: &Config, directory: &Path, args: &[&str]) -> Result<String> {
     let missing = |message: String| Error::Tool {
         message,
         hint: "install Rust with rustup, and check `rustc -vV` in that directory".into(),
     };
-    let mut command = Command::new("rustc");
-    command.args(args).current_dir(directory);
+    let rustc = config.rustc();
+    let mut command = Command::new(&rustc.path);
+    command.args(&rustc.args).args(args).current_dir(directory);
     if let Some(variable) = inherited_selection(directory) {
         command.env_remove(variable);
     }

@@ -85,7 +85,7 @@ impl WorkloadProfile {
             })
             .collect();
         let path = raw.with_extension("profdata");
-        tool.merge(&inputs, &path)?;
+        tool.merge_into(&inputs, &path)?;
         let counts_total = tool.counts(&path)?.total();
         let profile = Self {
             name: name.to_owned(),
@@ -144,8 +144,10 @@ pub fn run(
 pub fn raw_files(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(Error::io("read", directory))? {
-        let path = entry.map_err(Error::io("read", directory))?.path();
-        if path.is_dir() {
+        let entry = entry.map_err(Error::io("read", directory))?;
+        let path = entry.path();
+        // Not through links: one may lead back up.
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             files.extend(raw_files(&path)?);
         } else if path
             .extension()

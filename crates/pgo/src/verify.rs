@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::Artifact;
 use crate::error::{Error, Result};
+use crate::flags::Arm;
 use crate::optimize::Candidate;
 use crate::progress::Progress;
 use crate::spec::Output;
@@ -98,6 +99,7 @@ pub fn run(
     baseline.check()?;
     candidate.artifact().check()?;
     let mut checks = vec![
+        flags_agree(baseline, candidate)?,
         binaries_differ(baseline, candidate.artifact())?,
         coverage(candidate),
     ];
@@ -119,6 +121,30 @@ pub fn run(
         candidate: candidate.clone(),
         checks,
         costs,
+    })
+}
+
+/// The arms differ in the profile and in nothing else.
+fn flags_agree(baseline: &Artifact, candidate: &Candidate) -> Result<Check> {
+    let arm = Arm::Candidate {
+        profile: candidate.profile().path.clone(),
+    };
+    let expected = [baseline.rustflags.clone(), arm.own_flags()].concat();
+    if candidate.artifact().rustflags != expected {
+        return Err(Error::Verification {
+            check: "same-flags",
+            message: "baseline and candidate were built with different flags".into(),
+            hint: "build both again with the same flags: cargo xtask pgo".into(),
+        });
+    }
+    Ok(Check {
+        name: "same-flags".into(),
+        outcome: CheckOutcome::Passed,
+        detail: format!(
+            "{} flags are common, {} concern the profile",
+            baseline.rustflags.len(),
+            arm.own_flags().len()
+        ),
     })
 }
 
@@ -215,14 +241,22 @@ fn comparable(trial: &Trial, output: &Output) -> Result<Option<Vec<String>>> {
 
 /// Every match's first group, or the whole match where the pattern has no group.
 fn captures(pattern: &str, text: &str) -> Result<Vec<String>> {
-    let pattern = Regex::new(pattern).map_err(|error| Error::Internal(error.to_string()))?;
+    let compiled = Regex::new(pattern).map_err(|error| Error::Internal(error.to_string()))?;
     let of_match = |groups: regex::Captures<'_>| {
         groups
             .get(1)
             .or(groups.get(0))
             .map_or_else(String::new, |group| group.as_str().to_owned())
     };
-    Ok(pattern.captures_iter(text).map(of_match).collect())
+    let found: Vec<String> = compiled.captures_iter(text).map(of_match).collect();
+    if found.is_empty() {
+        return Err(Error::Verification {
+            check: "outputs-agree",
+            message: format!("`{pattern}` of [verify] finds nothing in standard output"),
+            hint: "two empty findings would agree on nothing: correct the pattern".into(),
+        });
+    }
+    Ok(found)
 }
 
 fn outputs_check(output: &Output, scenarios: usize) -> Check {
@@ -237,7 +271,9 @@ fn outputs_check(output: &Output, scenarios: usize) -> Check {
         ),
         Output::Regex(pattern) => (
             CheckOutcome::Passed,
-            format!("what `{pattern}` finds is equal on the holdout of {scenarios} scenarios"),
+            format!(
+                "what `{pattern}` finds (cold) and the workers' hashes (warm) are equal on the holdout of {scenarios} scenarios"
+            ),
         ),
     };
     Check {

@@ -21,6 +21,13 @@ pub(super) enum Format {
 }
 
 pub(super) fn run(path: &Path, format: Format) -> Result<u8> {
+    if !path.is_file() {
+        return Err(inferno_pgo::Error::Usage {
+            message: format!("there is no record `{}`", path.display()),
+            hint: "name the record.json that `cargo xtask pgo` wrote".into(),
+        }
+        .into());
+    }
     let record = verdict::judge_again(&Record::read(path)?);
     print(&record, format)?;
     Ok(inferno_pgo::exit::ANSWERED)

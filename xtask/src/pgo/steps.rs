@@ -70,8 +70,10 @@ pub(super) fn optimize(place: &Place, profile: Option<&Path>) -> Result<u8> {
 
 pub(super) fn verify(place: &Place) -> Result<u8> {
     let mut session = open(place)?;
-    let candidate = session.candidate()?;
+    let profile = session.candidate()?.profile().clone();
     let baseline = session.baseline()?;
+    let instrumented = session.instrument()?;
+    let (candidate, _) = session.optimize(&profile, &instrumented)?;
     let pair = session.verify(&baseline, &candidate)?;
     for check in pair.checks() {
         println!("{}: {}", check.name, check.detail);

@@ -68,6 +68,7 @@ fn concerns_profile(flag: &str) -> bool {
         "-Cllvm-args=-pgo-",
         "-Cllvm-args=-no-pgo-",
         "-Cllvm-args=-enable-name-compression=",
+        "-Wwarnings",
     ]
     .iter()
     .any(|prefix| flag.starts_with(prefix))

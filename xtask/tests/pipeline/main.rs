@@ -3,9 +3,12 @@
 //! Every guard has a test that makes it fire; each checks the exit code and that a next step is
 //! named. All build something, so all are named `slow_…`.
 
+mod doctor;
 mod flags;
 mod guards;
 mod interruption;
+mod layouts;
+mod options;
 mod profiles;
 mod verdicts;
 mod xtask;

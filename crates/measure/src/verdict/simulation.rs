@@ -249,7 +249,6 @@ fn the_default_plan_is_honest_and_sees_enough() {
 }
 
 #[test]
-#[ignore = "slow: minutes without optimisation; cargo xtask test --slow"]
 fn slow_all_plans_are_honest_and_the_default_sees_enough() {
     assert_default_sees_enough(RUNS);
     for (name, plan) in [

@@ -6,7 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
-use inferno_measure::process::{Command, Finished};
+use inferno_measure::process::{Command, Finished, Output};
+use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
 use crate::profile::counts::{self, Counts};
@@ -45,20 +46,38 @@ impl LlvmProfdata {
         Err(unusable("profile-merges", &finished))
     }
 
+    /// Merges `inputs` into a temporary file beside `target` and renames it.
+    ///
+    /// # Errors
+    /// See [`Self::merge`].
+    pub fn merge_into(&self, inputs: &[Weighted], target: &Path) -> Result<()> {
+        let temporary = temporary_beside(target)?;
+        self.merge(inputs, temporary.path())?;
+        temporary
+            .persist(target)
+            .map_err(|error| Error::io("write", target)(error.error))?;
+        Ok(())
+    }
+
     /// The counts of a merged profile.
     ///
     /// # Errors
     /// [`Error::Verification`] when it is not readable or holds no counters of LLVM's IR level.
     pub fn counts(&self, profile: &Path) -> Result<Counts> {
-        let finished = self
+        // Through a file: what is captured in memory is cut, and the profile of a large program
+        // has more text than that.
+        let shown = temporary_beside(profile)?;
+        let command = self
             .command("show")
             .args(["--all-functions", "--counts"])
-            .arg(profile)
+            .arg(profile);
+        let finished = command
+            .stdout(Output::File(shown.path().to_owned()))
             .run()?;
         if !finished.success() {
             return Err(unusable("profile-readable", &finished));
         }
-        let text = String::from_utf8_lossy(&finished.stdout);
+        let text = std::fs::read_to_string(shown.path()).map_err(Error::io("read", profile))?;
         if !text.contains("Instrumentation level: IR") {
             return Err(Error::Verification {
                 check: "profile-readable",
@@ -84,6 +103,14 @@ impl LlvmProfdata {
     fn command(&self, action: &str) -> Command {
         Command::new(&self.path).arg(action)
     }
+}
+
+fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))
+        .map_err(Error::io("write beside", path))
 }
 
 /// The tool passes over an empty file without a word: the run that should have filled it is lost.

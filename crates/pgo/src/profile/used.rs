@@ -35,7 +35,8 @@ static MISSING: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Words by which LLVM and rustc refuse a whole profile (LLVM `InstrProf.cpp`, `getInstrProfErrString`).
-const REFUSALS: [&str; 8] = [
+const REFUSALS: [&str; 9] = [
+    "the profile may be stale",
     "malformed instrumentation profile",
     "invalid instrumentation profile",
     "unsupported instrumentation profile",

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use inferno_measure::record::Verdict;
 
+use serde_json::Value;
+
 use super::{ScenarioKind, ScenarioSpec, Spec};
 use crate::error::{Error, Result};
 
@@ -132,6 +134,13 @@ fn training_workload(spec: &Spec, train: &super::Train) -> Result<()> {
             "requests are written to standard input: keep one of the two",
         ));
     }
+    let arguments = train
+        .args
+        .iter()
+        .chain(train.env.values())
+        .map(String::as_str);
+    let requested = train.requests.iter().flat_map(texts);
+    inputs_declared(spec, &place, &train.inputs, arguments.chain(requested))?;
     files_exist(spec, &place, train.inputs.iter().chain(&train.stdin))
 }
 
@@ -173,6 +182,13 @@ fn scenario_keys(spec: &Spec, scenario: &ScenarioSpec) -> Result<()> {
             "remove it, or change `kind`",
         ));
     }
+    let arguments = scenario
+        .args
+        .iter()
+        .chain(scenario.env.values())
+        .map(String::as_str);
+    let requested = scenario.request.iter().flat_map(texts);
+    inputs_declared(spec, &place, &scenario.inputs, arguments.chain(requested))?;
     files_exist(spec, &place, scenario.inputs.iter().chain(&scenario.stdin))
 }
 
@@ -193,6 +209,40 @@ fn files_exist<'a>(
         }
     }
     Ok(())
+}
+
+/// A file that is read but not declared would be neither hashed nor held apart from training.
+fn inputs_declared<'a>(
+    spec: &Spec,
+    place: &str,
+    inputs: &[PathBuf],
+    texts: impl Iterator<Item = &'a str>,
+) -> Result<()> {
+    for text in texts {
+        let declared = inputs.iter().any(|input| input == Path::new(text));
+        if !text.is_empty() && !declared && spec.resolve(text).is_file() {
+            return Err(spec.error(
+                format!("{place} names the file `{text}`, which is not in its `inputs`"),
+                format!("add `inputs = [\"{text}\"]`"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The texts of a request, at any depth.
+fn texts(request: &super::Request) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut pending: Vec<&Value> = request.values().collect();
+    while let Some(value) = pending.pop() {
+        match value {
+            Value::String(text) => found.push(text.as_str()),
+            Value::Array(values) => pending.extend(values),
+            Value::Object(values) => pending.extend(values.values()),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    found
 }
 
 /// A verdict on inputs that also trained the profile would say nothing about new inputs.

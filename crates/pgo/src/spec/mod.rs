@@ -45,7 +45,12 @@ impl Spec {
             message: format!("cannot be read: {source}"),
             hint: Some("name an existing file with `--spec FILE`".into()),
         })?;
-        let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        let text = std::fs::read_to_string(&path).map_err(|source| Error::Spec {
+            path: path.clone(),
+            line: None,
+            message: format!("cannot be read: {source}"),
+            hint: Some("a spec is a TOML file in UTF-8".into()),
+        })?;
         Self::parse(path, text)
     }
 
@@ -133,6 +138,31 @@ impl Spec {
     pub fn manifest(&self) -> PathBuf {
         let manifest = self.resolve(&self.document.target.manifest);
         manifest.canonicalize().unwrap_or(manifest)
+    }
+
+    /// The directory in which cargo runs.
+    pub fn manifest_directory(&self) -> PathBuf {
+        let manifest = self.manifest();
+        manifest.parent().unwrap_or(Path::new("/")).to_owned()
+    }
+
+    /// Refuses names that no scenario has.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] listing the names there are.
+    pub fn check_names(&self, names: &[String]) -> Result<()> {
+        let known: Vec<&str> = self
+            .scenario_specs()
+            .iter()
+            .map(|scenario| scenario.name.as_str())
+            .collect();
+        let unknown = names.iter().find(|name| !known.contains(&name.as_str()));
+        unknown.map_or(Ok(()), |unknown| {
+            Err(Error::Usage {
+                message: format!("the spec has no scenario `{unknown}`"),
+                hint: format!("the scenarios are: {}", known.join(", ")),
+            })
+        })
     }
 
     /// An error that points at this spec.

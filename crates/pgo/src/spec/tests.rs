@@ -106,6 +106,11 @@ fn references_and_ranges_are_checked() {
         ("name = \"warm\"", "name = \"cold\"", "two entries"),
         ("request = { n = 3 }", "", "has no `request`"),
         (
+            "request = { n = 3 }",
+            "request = { all = [{ of = \"train.txt\" }] }",
+            "which is not in its `inputs`",
+        ),
+        (
             "kind = \"cold\"",
             "kind = \"cold\"\npin = true",
             "`pin` has no meaning",
