@@ -1,7 +1,12 @@
 #!/bin/sh
-# Builds baseline and candidate of the example concurrent_inference and proves that the candidate
-# was built with the profile: a thin front of `cargo xtask pgo verify`, which says what it builds,
-# trains and checks. Options are passed on: `./crates/inference/build-pgo-concurrent.sh --help`.
+# Builds the verified pair for the inference engine: baseline and candidate.
+#
+# A thin front of `cargo xtask pgo`'s single steps. Options such as --out DIR go to each of them.
+# The last two lines on standard output are the binaries.
 set -eu
 cd "$(dirname "$0")/../.."
-exec cargo xtask pgo verify "$@"
+
+for step in train merge optimize verify; do
+    echo "== cargo xtask pgo $step" >&2
+    cargo xtask pgo "$step" "$@"
+done

@@ -85,13 +85,7 @@ pub fn workloads(
 /// # Errors
 /// [`Error::Verification`] when one of them is unusable or nothing was counted.
 pub fn files(files: &[PathBuf], tool: &LlvmProfdata, directory: &Path) -> Result<MergedProfile> {
-    let inputs: Vec<Weighted> = files
-        .iter()
-        .map(|path| Weighted {
-            path: path.clone(),
-            weight: 1,
-        })
-        .collect();
+    let inputs = Weighted::equally(files);
     into_named(&inputs, Vec::new(), tool, directory)
 }
 

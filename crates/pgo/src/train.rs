@@ -77,13 +77,7 @@ impl WorkloadProfile {
         if files.is_empty() {
             return Ok(None);
         }
-        let inputs: Vec<Weighted> = files
-            .iter()
-            .map(|path| Weighted {
-                path: path.clone(),
-                weight: 1,
-            })
-            .collect();
+        let inputs = Weighted::equally(&files);
         let path = raw.with_extension("profdata");
         tool.merge_into(&inputs, &path)?;
         let counts_total = tool.counts(&path)?.total();

@@ -22,6 +22,17 @@ pub struct Weighted {
     pub weight: u64,
 }
 
+impl Weighted {
+    /// Every profile as it is.
+    pub fn equally(paths: &[PathBuf]) -> Vec<Self> {
+        let weighted = |path: &PathBuf| Self {
+            path: path.clone(),
+            weight: 1,
+        };
+        paths.iter().map(weighted).collect()
+    }
+}
+
 impl LlvmProfdata {
     /// Merges `inputs` into `target`.
     ///
