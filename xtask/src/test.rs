@@ -10,7 +10,7 @@ use crate::setup;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Also the tests named `slow_…`: the pipeline on the fixtures, and the real model
+    /// Also the tests named `slow_…`: the pipeline on the fixtures, the real model, real fetches
     #[arg(long)]
     slow: bool,
     /// Only tests whose name contains this
@@ -28,6 +28,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
         let name = project::DEFAULT_MODEL;
         let model = assets::fetch(|progress| inferno_provision::fetch_model(name, progress))?;
         sh.set_var("BENCH_MODEL_PATH", model);
+        sh.set_var("INFERNO_TEST_NETWORK", "1");
     }
     let filter = arguments.filter.as_slice();
     cmd!(

@@ -58,19 +58,43 @@ pub struct Workshop {
     pub output: OutputDir,
 }
 
-/// Builds `arm`.
+/// Builds `arm` and copies its binary out of cargo's reach.
 ///
 /// # Errors
 /// [`Error::Build`] with the end of cargo's output; the whole of it is in the output directory.
 pub fn build(workshop: &Workshop, arm: &Arm, progress: &mut Progress) -> Result<Built> {
-    let rustflags = workshop.shared.of(arm);
+    let (executable, messages) = compile(workshop, arm, progress)?;
+    let kept = workshop
+        .output
+        .binary(arm.name(), workshop.spec.target().executable());
+    copy(&executable, &kept)?;
+    Ok(Built {
+        artifact: Artifact::read(&kept, workshop.shared.of(arm))?,
+        warnings: messages.warnings,
+        freshness: messages.freshness,
+    })
+}
+
+/// Lets cargo bring `arm` up to date once more and reads the binary where cargo leaves it.
+///
+/// # Errors
+/// See [`build`].
+pub fn rebuild(workshop: &Workshop, arm: &Arm, progress: &mut Progress) -> Result<Artifact> {
+    let (executable, _) = compile(workshop, arm, progress)?;
+    Artifact::read(&executable, workshop.shared.of(arm))
+}
+
+fn compile(workshop: &Workshop, arm: &Arm, progress: &mut Progress) -> Result<(PathBuf, Messages)> {
+    let messages = run(workshop, arm, &workshop.shared.of(arm), progress)?;
     let log = workshop.output.build_log(arm.name());
-    let messages = run(workshop, arm, &rustflags, progress)?;
-    write_atomically(&log, messages.log.as_bytes())?;
+    // A build with nothing to do must not take the place of the one that called the compiler.
+    if messages.freshness == Freshness::Compiled || !messages.succeeded {
+        write_atomically(&log, messages.log.as_bytes())?;
+    }
     if !messages.succeeded {
         return Err(failure(arm, &messages.log, &log));
     }
-    let executable = messages.executable.ok_or_else(|| Error::Build {
+    let executable = messages.executable.clone().ok_or_else(|| Error::Build {
         arm: arm.name().to_owned(),
         message: format!(
             "cargo built no executable `{}`",
@@ -81,15 +105,7 @@ pub fn build(workshop: &Workshop, arm: &Arm, progress: &mut Progress) -> Result<
             workshop.spec.path.display()
         ),
     })?;
-    let kept = workshop
-        .output
-        .binary(arm.name(), workshop.spec.target().executable());
-    copy(&executable, &kept)?;
-    Ok(Built {
-        artifact: Artifact::read(&kept, rustflags)?,
-        warnings: messages.warnings,
-        freshness: messages.freshness,
-    })
+    Ok((executable, messages))
 }
 
 /// What cargo printed, sorted.
@@ -226,7 +242,8 @@ fn command(workshop: &Workshop, arm: &Arm, rustflags: &[String]) -> Result<Comma
         .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_TERM_PROGRESS_WHEN", "never")
         // A compiler cache would not know the profile as an input.
-        .env("RUSTC_WRAPPER", "");
+        .env("RUSTC_WRAPPER", "")
+        .env("RUSTC_WORKSPACE_WRAPPER", "");
     command = match (&target.bin, &target.example) {
         (Some(bin), _) => command.args(["--bin", bin]),
         (None, Some(example)) => command.args(["--example", example]),

@@ -95,6 +95,9 @@ impl Options {
 /// # Errors
 /// Every [`Error`]; what was finished is kept, and the next run goes on from there.
 pub fn run(options: &Options) -> Result<Finished> {
+    if options.profile.is_none() {
+        options.spec.check_training()?;
+    }
     let mut session = options.open()?;
     let flags = session.shared_flags().as_slice().join(" ");
     session.say(&format!(

@@ -223,13 +223,8 @@ impl Session {
     /// # Errors
     /// [`Error::Training`], [`Error::Verification`], [`Error::Usage`] when none is declared.
     pub fn train(&mut self, instrumented: &Instrumented) -> Result<Vec<WorkloadProfile>> {
+        self.workshop.spec.check_training()?;
         let workloads = self.workshop.spec.train().to_vec();
-        if workloads.is_empty() {
-            return Err(self.workshop.spec.error(
-                "there is no [[train]] workload",
-                "declare one, or train elsewhere: see docs/pgo-steps.md",
-            ));
-        }
         let (tool, assets) = (self.tool()?, self.assets()?);
         let mut profiles = Vec::new();
         for workload in &workloads {
@@ -409,20 +404,20 @@ impl Session {
         Ok(pair)
     }
 
-    /// Arms of different sources must not be compared: after the last build, cargo must have
-    /// nothing to do for the first.
+    /// Arms of different sources must not be compared: after the last build, the baseline must
+    /// still have the same machine code. The file may differ, where a build script writes the time.
     fn check_sources(&mut self, baseline: &Baseline) -> Result<()> {
         let (workshop, progress) = (&self.workshop, &mut self.progress);
-        let again = self.stages.timed("check sources", StageKind::Build, || {
-            cargo::build(workshop, &Arm::Baseline, progress)
+        let again = self.stages.timed("check sources", StageKind::Other, || {
+            cargo::rebuild(workshop, &Arm::Baseline, progress)
         })?;
-        if again.freshness == Freshness::Fresh && again.artifact == baseline.0 {
+        if again.text_sha256 == baseline.0.text_sha256 {
             return Ok(());
         }
         Err(Error::Verification {
             check: "same-sources",
-            message: "the sources changed while the arms were built".into(),
-            hint: "run again; the arms are then built from the sources as they are now".into(),
+            message: "the baseline, built again, has other machine code: the sources changed while the arms were built, or no two builds are alike".into(),
+            hint: "run again without touching the sources; `--audit` tells whether two builds are alike".into(),
         })
     }
 

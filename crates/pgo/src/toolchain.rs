@@ -95,9 +95,10 @@ fn ask(config: &Config, directory: &Path, args: &[&str]) -> Result<String> {
         message,
         hint: "install Rust with rustup, and check `rustc -vV` in that directory".into(),
     };
-    let rustc = config.rustc();
-    let mut command = Command::new(&rustc.path);
-    command.args(&rustc.args).args(args).current_dir(directory);
+    // Without wrappers: the builds switch them off as well.
+    let rustc = config.build.rustc.clone().unwrap_or_else(|| "rustc".into());
+    let mut command = Command::new(&rustc);
+    command.args(args).current_dir(directory);
     if let Some(variable) = inherited_selection(directory) {
         command.env_remove(variable);
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::xtask::{copy_of, pgo, run, scratch};
+use crate::xtask::{copy_of, pgo, place, run, scratch};
 
 /// A workspace without a package of its own; its cargo profile is not one of cargo's.
 const WORKSPACE: &str = r#"[workspace]
@@ -117,4 +117,15 @@ fn slow_an_executable_that_the_package_does_not_have_is_refused() {
     let arguments = ["--spec", "specs/layout.toml", "--out", "results"];
     run(pgo(arguments).current_dir(directory.path()))
         .failed(2, "has no bin or example `some-package`");
+}
+
+#[test]
+fn slow_a_build_script_that_always_runs_changes_no_sources() {
+    let directory = scratch();
+    let package = copy_of("faulty", directory.path());
+    let script = "fn main() { println!(\"cargo:rerun-if-changed=not-there\"); }\n";
+    write(&package.join("build.rs"), script);
+    let spec = package.join("declared-exit.toml");
+    let out = directory.path().join("out");
+    run(pgo(place(&spec, &out)).args(["--budget", "1s"])).succeeded();
 }

@@ -146,6 +146,20 @@ impl Spec {
         manifest.parent().unwrap_or(Path::new("/")).to_owned()
     }
 
+    /// Refuses a spec that trains nothing.
+    ///
+    /// # Errors
+    /// [`Error::Spec`] with the ways out.
+    pub fn check_training(&self) -> Result<()> {
+        if !self.train().is_empty() {
+            return Ok(());
+        }
+        Err(self.error(
+            "there is no [[train]] workload",
+            "declare one, or train elsewhere and name the profile with `--profile FILE`",
+        ))
+    }
+
     /// Refuses names that no scenario has.
     ///
     /// # Errors
