@@ -113,9 +113,12 @@ pub(crate) fn sentence(record: &Record) -> String {
     let counts = Counts::of(&record.scenarios);
     let subject = subject(record);
     let all = counts.all();
-    let open = match counts.inconclusive {
-        0 => String::new(),
-        open => format!(" ({open} inconclusive)"),
+    let not_run = record.scenarios.iter().filter(|scenario| scenario.samples.not_run.is_some());
+    let open = match (counts.inconclusive, not_run.count()) {
+        (0, _) => String::new(),
+        (open, 0) => format!(" ({open} inconclusive)"),
+        (open, not_run) if open == not_run => format!(" ({open} inconclusive for want of time)"),
+        (open, not_run) => format!(" ({open} inconclusive, {not_run} of them for want of time)"),
     };
     match Outcome::of(counts) {
         Outcome::Open if all == 0 => "Nothing was measured: the spec has no scenarios.".to_owned(),

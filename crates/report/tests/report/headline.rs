@@ -49,7 +49,7 @@ fn every_mixture_has_its_sentence() {
         (
             &[Faster, NoDifference, Inconclusive],
             format!(
-                "**PGO pays on some of these scenarios: faster in 1 of 3, slower in none (1 inconclusive).**{change}"
+                "**PGO pays on some of these scenarios: faster in 1 of 3, slower in none (1 inconclusive for want of time).**{change}"
             ),
         ),
         (
@@ -64,7 +64,7 @@ fn every_mixture_has_its_sentence() {
         ),
         (
             &[NoDifference, NoDifference, Inconclusive],
-            "**PGO does not pay on these scenarios: no difference beyond ±1 % in 2 of 3, faster in none (1 inconclusive).**"
+            "**PGO does not pay on these scenarios: no difference beyond ±1 % in 2 of 3, faster in none (1 inconclusive for want of time).**"
                 .to_owned(),
         ),
         (

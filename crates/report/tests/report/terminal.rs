@@ -101,7 +101,8 @@ fn the_answer_stands_first_and_the_evidence_elsewhere() {
     let report = terminal(&builder::record(), 100, Style::Plain);
     let answer = "\
 PGO pays on some of these scenarios and costs on others: faster in 1, slower in 1 of 4 (1
-inconclusive). The largest change of time is in warm/short: −2.6 % (95 % interval −3.4 % … −1.8 %).
+inconclusive for want of time). The largest change of time is in warm/short: −2.6 % (95 % interval
+−3.4 % … −1.8 %).
 ";
     assert!(
         report
