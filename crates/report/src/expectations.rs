@@ -95,7 +95,7 @@ fn class_result(record: &Record, class: Class) -> ClassResult {
     let counts = Counts::of(members);
     let as_expected = match class.prospect {
         Prospect::Gain => counts.faster == counts.judged(),
-        Prospect::LittleGain => counts.faster == 0,
+        Prospect::LittleGain => counts.no_difference == counts.judged(),
     };
     ClassResult {
         class,

@@ -113,12 +113,19 @@ pub(crate) fn sentence(record: &Record) -> String {
     let counts = Counts::of(&record.scenarios);
     let subject = subject(record);
     let all = counts.all();
-    let not_run = record.scenarios.iter().filter(|scenario| scenario.samples.not_run.is_some());
+    let not_run = record
+        .scenarios
+        .iter()
+        .filter(|scenario| scenario.samples.not_run.is_some());
     let open = match (counts.inconclusive, not_run.count()) {
         (0, _) => String::new(),
         (open, 0) => format!(" ({open} inconclusive)"),
         (open, not_run) if open == not_run => format!(" ({open} inconclusive for want of time)"),
         (open, not_run) => format!(" ({open} inconclusive, {not_run} of them for want of time)"),
+    };
+    let answered = match counts.inconclusive {
+        0 => "these scenarios",
+        _ => "the scenarios that have an answer",
     };
     match Outcome::of(counts) {
         Outcome::Open if all == 0 => "Nothing was measured: the spec has no scenarios.".to_owned(),
@@ -130,7 +137,8 @@ pub(crate) fn sentence(record: &Record) -> String {
             };
             format!("Whether {subject} pays is open: none of the {all} scenarios is conclusive.")
         }
-        Outcome::Pays if counts.faster == all && all > 1 => {
+        Outcome::Pays if all == 1 => format!("{subject} pays on this scenario: faster."),
+        Outcome::Pays if counts.faster == all => {
             format!("{subject} pays on these scenarios: faster in all {all}.")
         }
         Outcome::Pays => format!(
@@ -142,11 +150,11 @@ pub(crate) fn sentence(record: &Record) -> String {
             counts.faster, counts.slower
         ),
         Outcome::Costs => format!(
-            "{subject} costs on these scenarios: slower in {} of {all}, faster in none{open}.",
+            "{subject} costs on {answered}: slower in {} of {all}, faster in none{open}.",
             counts.slower
         ),
         Outcome::DoesNotPay => format!(
-            "{subject} does not pay on these scenarios: no difference beyond ±{} in {} of {all}, faster in none{open}.",
+            "{subject} does not pay on {answered}: no difference beyond ±{} in {} of {all}, faster in none{open}.",
             limit(record.judging.threshold),
             counts.no_difference
         ),

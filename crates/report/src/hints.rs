@@ -55,6 +55,7 @@ pub fn hints(record: &Record) -> Vec<Hint> {
         low_overlap(record),
         control_differs(record),
         idle_arm_ran(record),
+        turns_differ(record),
         disturbed(record),
     ];
     let plain = |hint: Hint| Hint {
@@ -272,7 +273,13 @@ fn idle_arm_ran(record: &Record) -> Option<Hint> {
 
 fn disturbed(record: &Record) -> Option<Hint> {
     let disturbed = listed(record, |scenario| {
-        (scenario.validity.disturbed > 0).then(|| scenario.validity.notes.join("; "))
+        let causes = scenario
+            .validity
+            .notes
+            .iter()
+            .filter(|note| !is_on_turns(note));
+        let causes: Vec<&str> = causes.map(String::as_str).collect();
+        (scenario.validity.disturbed > 0).then(|| causes.join("; "))
     });
     (!disturbed.is_empty()).then(|| {
         warning(
@@ -281,6 +288,29 @@ fn disturbed(record: &Record) -> Option<Hint> {
             format!("The machine was disturbed in {disturbed}."),
         )
     })
+}
+
+/// The sampler compares the first request of a turn with the later ones, which find warm caches.
+fn turns_differ(record: &Record) -> Option<Hint> {
+    let differing = listed(record, |scenario| {
+        let note = scenario
+            .validity
+            .notes
+            .iter()
+            .find(|note| is_on_turns(note))?;
+        note.contains(" differ").then(|| note.clone())
+    });
+    (!differing.is_empty()).then(|| {
+        warning(
+            "turns-differ",
+            "noisy-machine",
+            format!("The length of a turn changes the effect in {differing}."),
+        )
+    })
+}
+
+fn is_on_turns(note: &str) -> bool {
+    note.starts_with("first and later requests of a turn")
 }
 
 /// Real times differ in their last digits; equal distributions mean that one thing was measured twice.

@@ -64,7 +64,7 @@ fn every_mixture_has_its_sentence() {
         ),
         (
             &[NoDifference, NoDifference, Inconclusive],
-            "**PGO does not pay on these scenarios: no difference beyond ±1 % in 2 of 3, faster in none (1 inconclusive for want of time).**"
+            "**PGO does not pay on the scenarios that have an answer: no difference beyond ±1 % in 2 of 3, faster in none (1 inconclusive for want of time).**"
                 .to_owned(),
         ),
         (

@@ -136,6 +136,11 @@ fn each_warning_sign_has_its_cause() {
         ("idle-arm-ran", |record| {
             record.scenarios[0].idle_cpu_ns = Some(1);
         }),
+        ("turns-differ", |record| {
+            let note =
+                "first and later requests of a turn differ: their effects' ratio is 1.01 … 1.05";
+            record.scenarios[0].validity.notes = vec![note.into()];
+        }),
         ("disturbed", |record| {
             record.scenarios[0].validity.disturbed = 1;
             record.scenarios[0].validity.notes = vec!["stolen CPU time: 1 of 8 blocks".into()];
