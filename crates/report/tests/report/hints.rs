@@ -110,7 +110,7 @@ fn a_share_may_be_given_as_a_number_below_one() {
 
 #[test]
 fn each_warning_sign_has_its_cause() {
-    let causes: [(&str, Change); 7] = [
+    let causes: [(&str, Change); 8] = [
         ("no-difference", |record| {
             builder::judged(
                 &mut record.scenarios[0],
