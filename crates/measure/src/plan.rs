@@ -6,6 +6,8 @@
 
 mod unit;
 
+pub(crate) use unit::most_restarts;
+
 use serde::{Deserialize, Serialize};
 
 use self::unit::{Draft, group_by_unit, whole_turns};
@@ -13,6 +15,8 @@ use crate::scenario::{Judging, Pin};
 
 /// Share of the budget that is planned; the rest is for runs that take longer than the pilot's.
 const PLANNED_SHARE: f64 = 0.95;
+/// Share of the budget that the pilots' workers may take: a larger budget allows longer pilots.
+pub(crate) const PILOT_SHARE: f64 = 0.15;
 /// Least pairs of a cold scenario, whatever the spec's restarts: fewer say little about a
 /// process time, whose pairs spread by several per cent.
 pub(crate) const LEAST_COLD_PAIRS: u32 = 10;
@@ -121,7 +125,7 @@ pub(crate) fn plan(key: &str, demands: &[Demand], judging: &Judging, spent_s: f6
         .map(|demand| Waiting {
             scenario: demand.scenario.clone(),
             minimum_s: minimum_s(demand, judging, &[]),
-            budget_s: (spent_s + enough_for(demand, demands, judging)) / PLANNED_SHARE,
+            budget_s: whole_budget_s(spent_s, enough_for(demand, demands, judging)),
         })
         .collect();
     let drafts = group_by_unit(&chosen, judging);
@@ -137,6 +141,12 @@ pub(crate) fn plan(key: &str, demands: &[Demand], judging: &Judging, spent_s: f6
         units,
         waiting,
     }
+}
+
+/// The budget that leaves `needed_s` to the measurement. Its pilots may take longer than the
+/// `spent_s` of this one's, by at most their share.
+fn whole_budget_s(spent_s: f64, needed_s: f64) -> f64 {
+    (spent_s + needed_s) / (PLANNED_SHARE - PILOT_SHARE)
 }
 
 /// The scenarios that are measured. First the cheapest of every group, by ascending

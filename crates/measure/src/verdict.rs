@@ -14,12 +14,13 @@ mod turns;
 pub use trend::judge_trends;
 
 use crate::campaign::Measured;
-use crate::record::{Estimate, Record, ScenarioResult, Validity};
-use crate::samples::{Arm, Pair, Phase, Restart};
+use crate::plan::most_restarts;
+use crate::record::{Declared, Estimate, Record, ScenarioResult, Validity};
+use crate::samples::{Arm, Pair, Phase, Restart, Samples};
 use crate::scenario::Judging;
 use crate::stats::{self, Interval};
 
-use decide::{Evidence, decide};
+use decide::{Evidence, Trust, decide};
 
 /// Error probability of the intervals for display, and of all verdicts of a run together.
 pub(crate) const ALPHA: f64 = 0.05;
@@ -32,7 +33,7 @@ pub(crate) const ALPHA_AA: f64 = 0.01;
 pub fn judge(measured: &[Measured], judging: &Judging) -> Vec<ScenarioResult> {
     let scenarios = measured
         .iter()
-        .filter(|one| !restarts_of(one).is_empty())
+        .filter(|one| !restarts_of(&one.samples).is_empty())
         .count()
         .max(1);
     measured
@@ -68,16 +69,10 @@ pub fn judge_again(record: &Record) -> Record {
 }
 
 fn judge_one(measured: &Measured, judging: &Judging, scenarios: usize) -> ScenarioResult {
-    let restarts = restarts_of(measured);
+    let restarts = restarts_of(&measured.samples);
     let effects = log_ratios(&restarts, Arm::Candidate, wall_ns);
     let controls = log_ratios(&restarts, Arm::Control, wall_ns);
-    let alpha = ALPHA / scenarios as f64;
-    let evidence = Evidence {
-        effect: stats::t_interval(&effects, alpha),
-        control: stats::t_interval(&controls, ALPHA_AA / scenarios as f64),
-        restarts: effects.len(),
-        not_run: measured.samples.not_run.as_ref(),
-    };
+    let evidence = evidence_of(&measured.scenario, &measured.samples, judging, scenarios);
     let decision = decide(&evidence, judging);
     let display = stats::t_interval(&effects, ALPHA);
     let aa = stats::t_interval(&controls, ALPHA).map(estimate);
@@ -99,7 +94,7 @@ fn judge_one(measured: &Measured, judging: &Judging, scenarios: usize) -> Scenar
         simultaneous_high: simultaneous.map(|estimate| estimate.ci_high),
         pairs: count(restarts.iter().map(|restart| judged(restart).count()).sum()),
         restarts: count(restarts.len()),
-        mde: stats::minimum_detectable_effect(&effects, alpha).map(f64::exp_m1),
+        mde: stats::minimum_detectable_effect(&effects, ALPHA / scenarios as f64).map(f64::exp_m1),
         noise_floor: aa.map(|aa| (aa.ci_high - 1.0).abs().max((1.0 - aa.ci_low).abs())),
         aa,
         restart_sd: stats::standard_deviation(&effects),
@@ -113,6 +108,31 @@ fn judge_one(measured: &Measured, judging: &Judging, scenarios: usize) -> Scenar
     }
 }
 
+/// What the decision on a scenario rests on, in a run with `scenarios` that were measured.
+fn evidence_of<'a>(
+    scenario: &Declared,
+    samples: &'a Samples,
+    judging: &Judging,
+    scenarios: usize,
+) -> Evidence<'a> {
+    let restarts = restarts_of(samples);
+    let effects = log_ratios(&restarts, Arm::Candidate, wall_ns);
+    let controls = log_ratios(&restarts, Arm::Control, wall_ns);
+    Evidence {
+        effect: stats::t_interval(&effects, ALPHA / scenarios as f64),
+        control: stats::t_interval(&controls, ALPHA_AA / scenarios as f64),
+        restarts: effects.len(),
+        most_restarts: most_restarts(scenario.kind, judging) as usize,
+        not_run: samples.not_run.as_ref(),
+    }
+}
+
+/// Whether a judged scenario may be used for anything: see [`Trust`].
+fn trust(result: &ScenarioResult, judging: &Judging, scenarios: usize) -> Trust {
+    let evidence = evidence_of(&result.scenario, &result.samples, judging, scenarios);
+    decide(&evidence, judging).trust
+}
+
 /// A ratio from an interval of its logarithm.
 fn estimate(interval: Interval) -> Estimate {
     Estimate {
@@ -123,9 +143,8 @@ fn estimate(interval: Interval) -> Estimate {
 }
 
 /// The restarts that have judged pairs.
-fn restarts_of(measured: &Measured) -> Vec<&Restart> {
-    measured
-        .samples
+fn restarts_of(samples: &Samples) -> Vec<&Restart> {
+    samples
         .restarts
         .iter()
         .filter(|restart| judged(restart).next().is_some())

@@ -1,7 +1,8 @@
 //! The pilot: what pairs and restarts cost and how pairs spread.
 //!
-//! Its samples are kept and marked, and never judged. It is held to a share of the budget:
-//! a scenario whose known cost exceeds its part is planned from that cost alone.
+//! Its samples are kept and marked, and never judged. Its workers, their start-up included, are
+//! held to a share of the budget: a scenario whose known cost exceeds its part is planned from
+//! that cost alone. One run each of what has no known cost comes on top.
 
 use std::time::{Duration, Instant};
 
@@ -10,14 +11,12 @@ use super::{Campaign, KnownCost, session_timeout};
 use crate::cold::Cold;
 use crate::error::Result;
 use crate::order;
-use crate::plan::{Demand, Sampling};
+use crate::plan::{Demand, PILOT_SHARE, Sampling};
 use crate::samples::{Arm, Phase, Restart};
 use crate::scenario::{Kind, PageCache, Scenario};
 use crate::stats;
 use crate::warm::{Block, Launch, Session, Worker, pin_of};
 
-/// Share of the budget that all pilots together may take.
-const PILOT_SHARE: f64 = 0.15;
 /// Pairs of a warm scenario's pilot: at most, and at least to tell their spread.
 const MOST_PAIRS: u32 = 8;
 const LEAST_PAIRS: u32 = 3;
@@ -74,16 +73,17 @@ pub(super) fn warm(
             None => probe(campaign, scenario),
         })
         .collect::<Result<Vec<_>>>()?;
-    let part_s = PILOT_SHARE * campaign.judging.budget_s / campaign.scenarios.len().max(1) as f64;
-    let pairs: Vec<u32> = costs
-        .iter()
-        .map(|cost| pilot_pairs(part_s, cost.sample.as_secs_f64() * arms(campaign)))
-        .collect();
     let mut startup_s = costs
         .iter()
         .map(|cost| cost.startup.as_secs_f64())
         .fold(0.0, f64::max)
         * arms(campaign);
+    let budget_part_s = campaign.judging.budget_s / campaign.scenarios.len().max(1) as f64;
+    let part_s = PILOT_SHARE * budget_part_s - startup_s / scenarios.len().max(1) as f64;
+    let pairs: Vec<u32> = costs
+        .iter()
+        .map(|cost| pilot_pairs(part_s, cost.sample.as_secs_f64() * arms(campaign)))
+        .collect();
     let mut pair_s: Vec<f64> = costs
         .iter()
         .map(|cost| cost.sample.as_secs_f64() * arms(campaign))
@@ -212,5 +212,7 @@ mod tests {
         assert_eq!(pilot_pairs(9.0, 2.0), 3);
         assert_eq!(pilot_pairs(9.0, 3.0), 0);
         assert_eq!(pilot_pairs(9.0, 230.0), 0);
+        // Start-ups that take the whole part leave nothing for pairs.
+        assert_eq!(pilot_pairs(-1.0, 0.3), 0);
     }
 }

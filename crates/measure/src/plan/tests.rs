@@ -59,20 +59,35 @@ fn the_cheapest_of_every_group_comes_first() {
 }
 
 #[test]
-fn the_budget_that_is_named_is_enough_and_one_less_is_not() {
-    let demands = [cold("a/1", 1.0), warm("b/1", 0, 2.0), cold("c/1", 40.0)];
-    let needed = plan("key", &demands, &judging(100.0), 5.0).waiting[1].budget_s;
-    assert!(
-        plan("key", &demands, &judging(needed + 1e-6), 5.0)
-            .waiting
-            .is_empty()
-    );
-    assert_eq!(
-        plan("key", &demands, &judging(needed - 1.0), 5.0)
-            .waiting
-            .len(),
-        1
-    );
+fn the_budget_that_is_named_is_enough_though_pilots_grow_with_it() {
+    let demands = [
+        cold("a/1", 1.0),
+        warm("b/1", 0, 2.0),
+        warm("b/2", 1, 3.0),
+        cold("c/1", 40.0),
+    ];
+    for turn_requests in [1, 20] {
+        let judging = |budget_s| Judging {
+            turn_requests,
+            ..judging(budget_s)
+        };
+        let short = plan("key", &demands, &judging(100.0), 5.0);
+        assert!(!short.waiting.is_empty());
+        for waiting in short.waiting {
+            let budget_s = waiting.budget_s + 1e-6;
+            for pilots_s in [5.0, 5.0 + PILOT_SHARE * budget_s] {
+                let enough = plan("key", &demands, &judging(budget_s), pilots_s);
+                assert!(
+                    names(&enough).contains(&waiting.scenario.as_str()),
+                    "{turn_requests} {pilots_s}: {} in {enough:?}",
+                    waiting.scenario
+                );
+            }
+            let less = judging(budget_s - 2.0);
+            let too_little = plan("key", &demands, &less, 5.0 + PILOT_SHARE * less.budget_s);
+            assert!(!names(&too_little).contains(&waiting.scenario.as_str()));
+        }
+    }
 }
 
 #[test]
@@ -131,4 +146,32 @@ fn a_turn_is_never_cut() {
     };
     let plan = plan("key", &[warm("w/1", 0, 0.05)], &judging, 0.0);
     assert_eq!(plan.units[0].scenarios[0].pairs % 20, 0);
+}
+
+#[test]
+fn where_the_best_pairs_do_not_fit_turns_stay_whole_and_the_share_is_kept() {
+    let demands = [warm("w/1", 0, 0.3), warm("w/2", 0, 0.05)];
+    let mut between = 0;
+    for turn_requests in [1, 4] {
+        let judging = Judging {
+            turn_requests,
+            ..Judging::default()
+        };
+        let chosen: Vec<&Demand> = demands.iter().collect();
+        let drafts = group_by_unit(&chosen, &judging);
+        let (least, best) = (drafts[0].unit(0.0), drafts[0].unit(1e6));
+        for step in 0..100 {
+            let share_s = drafts[0].minimum_s() * (1.001 + f64::from(step) * 0.05);
+            let unit = drafts[0].unit(share_s);
+            assert!(f64::from(unit.restarts) * unit.restart_s <= share_s);
+            for (place, share) in unit.scenarios.iter().enumerate() {
+                assert_eq!(share.pairs % turn_requests, 0);
+                assert!(share.pairs >= least.scenarios[place].pairs);
+                assert!(share.pairs <= best.scenarios[place].pairs);
+            }
+            between +=
+                u32::from(unit.scenarios != least.scenarios && unit.scenarios != best.scenarios);
+        }
+    }
+    assert!(between > 0, "the case in question never came up");
 }

@@ -3,6 +3,7 @@
 //! Takes the scenarios' costs and their share of the time; decides nothing between units.
 
 use super::{Demand, LEAST_COLD_PAIRS, Sampling, Share, Unit};
+use crate::record::Regime;
 use crate::scenario::{Judging, Pin};
 
 /// Above these the interval shrinks too slowly to be worth the time.
@@ -30,6 +31,8 @@ pub(super) struct Member<'a> {
     scenario: &'a str,
     pair_s: f64,
     warmup: u32,
+    /// Pairs of a turn: the numbers of pairs are multiples of it.
+    turn: u32,
     least_pairs: u32,
     pub(super) best_pairs: u32,
 }
@@ -66,13 +69,13 @@ impl<'a> Draft<'a> {
                 members,
                 startup_s: 0.0,
                 least_restarts: judging.restarts.max(LEAST_COLD_PAIRS),
-                most_restarts: MOST_COLD_PAIRS.max(judging.restarts),
+                most_restarts: most_restarts(Regime::Cold, judging),
             },
             Sampling::Warm { startup_s, .. } => Self {
                 members,
                 startup_s,
                 least_restarts: judging.restarts,
-                most_restarts: MOST_RESTARTS.max(judging.restarts),
+                most_restarts: most_restarts(Regime::Warm, judging),
             },
         }
     }
@@ -99,11 +102,12 @@ impl<'a> Draft<'a> {
         if restarts >= self.least_restarts {
             return self.with(restarts, |member| member.best_pairs);
         }
-        let pairs_s = share_s / f64::from(self.least_restarts) - self.restart_s(|_| 0);
-        let best_s = restart_s - self.restart_s(|_| 0);
-        let ratio = (pairs_s / best_s).clamp(0.0, 1.0);
+        let least_s = self.restart_s(|member| member.least_pairs);
+        let spare_s = share_s / f64::from(self.least_restarts) - least_s;
+        let ratio = (spare_s / (restart_s - least_s)).clamp(0.0, 1.0);
         self.with(self.least_restarts, |member| {
-            whole(f64::from(member.best_pairs) * ratio).max(member.least_pairs)
+            let more = f64::from(member.best_pairs - member.least_pairs) * ratio;
+            member.least_pairs + whole(more) / member.turn * member.turn
         })
     }
 
@@ -123,8 +127,8 @@ impl<'a> Draft<'a> {
 
 impl<'a> Member<'a> {
     fn new(demand: &'a Demand, judging: &Judging, shared_by: usize) -> Self {
-        let (warmup, least_pairs, best_pairs) = match &demand.sampling {
-            Sampling::Cold => (0, 1, 1),
+        let (warmup, turn, least_pairs, best_pairs) = match &demand.sampling {
+            Sampling::Cold => (0, 1, 1, 1),
             Sampling::Warm {
                 startup_s,
                 warmup,
@@ -138,6 +142,7 @@ impl<'a> Member<'a> {
                 let least = whole_turns(judging.min_pairs, judging);
                 (
                     *warmup,
+                    judging.turn_requests.max(1),
                     least,
                     whole_turns(best.clamp(least, MOST_PAIRS.max(least)), judging),
                 )
@@ -147,6 +152,7 @@ impl<'a> Member<'a> {
             scenario: &demand.scenario,
             pair_s: demand.pair_s,
             warmup,
+            turn,
             least_pairs,
             best_pairs,
         }
@@ -164,6 +170,15 @@ pub(super) fn best_pairs(restart_s: f64, pair_s: f64, pair_sd: Option<f64>, pin:
     };
     let ratio = pair_sd.unwrap_or(TYPICAL_PAIR_SD) / restart_sd;
     whole((restart_s / pair_s).sqrt() * ratio).max(1)
+}
+
+/// Restarts (cold: pairs) of a scenario at most, whatever its share of the time.
+pub(crate) fn most_restarts(regime: Regime, judging: &Judging) -> u32 {
+    let most = match regime {
+        Regime::Cold => MOST_COLD_PAIRS,
+        Regime::Warm => MOST_RESTARTS,
+    };
+    most.max(judging.restarts)
 }
 
 /// `pairs`, raised to a whole number of turns.

@@ -14,6 +14,8 @@ pub(super) struct Evidence<'a> {
     pub(super) control: Option<Interval>,
     /// Restarts that the effect rests on.
     pub(super) restarts: usize,
+    /// Restarts that a plan makes at most without `restarts` in the spec being raised.
+    pub(super) most_restarts: usize,
     /// Why nothing was measured.
     pub(super) not_run: Option<&'a NotRun>,
 }
@@ -52,7 +54,8 @@ pub(super) fn decide(evidence: &Evidence<'_>, judging: &Judging) -> Decision {
         return Decision {
             verdict: Verdict::Inconclusive,
             reason: format!(
-                "the A/A control, the same code as the baseline, differs from it ({} at 99 %)",
+                "the A/A control, the same code as the baseline, differs from it ({}, \
+                 at 99 % over all scenarios together)",
                 ratios(&control)
             ),
             remedy: Some(
@@ -73,7 +76,7 @@ pub(super) fn decide(evidence: &Evidence<'_>, judging: &Judging) -> Decision {
     let interval = ratios(&effect);
     let threshold = percent(judging.threshold);
     if effect.low() > -delta && effect.high() < delta {
-        let reason = format!("the interval ({interval}) lies inside ±{threshold}");
+        let reason = format!("the simultaneous interval ({interval}) lies inside ±{threshold}");
         return sound(Verdict::NoDifference, reason);
     }
     if effect.excludes(0.0) && effect.center.abs() >= delta {
@@ -82,11 +85,12 @@ pub(super) fn decide(evidence: &Evidence<'_>, judging: &Judging) -> Decision {
         } else {
             Verdict::Slower
         };
-        let reason =
-            format!("the interval ({interval}) excludes 1 and the effect is at least {threshold}");
+        let reason = format!(
+            "the simultaneous interval ({interval}) excludes 1 and the effect is at least {threshold}"
+        );
         return sound(verdict, reason);
     }
-    undecided(&effect, evidence.restarts, judging)
+    undecided(&effect, evidence, judging)
 }
 
 fn measured(evidence: &Evidence<'_>, judging: &Judging) -> Option<Interval> {
@@ -132,17 +136,18 @@ fn unmeasured(evidence: &Evidence<'_>, judging: &Judging) -> Decision {
 }
 
 /// The interval is too wide for any answer, or the effect lies about the threshold.
-fn undecided(effect: &Interval, restarts: usize, judging: &Judging) -> Decision {
+fn undecided(effect: &Interval, evidence: &Evidence<'_>, judging: &Judging) -> Decision {
+    let restarts = evidence.restarts;
     let delta = log_threshold(judging);
     let threshold = percent(judging.threshold);
     let interval = ratios(effect);
     let size = effect.center.abs();
     let reason = if effect.excludes(0.0) {
         format!(
-            "the interval ({interval}) excludes 1, but the effect is not certainly below {threshold}"
+            "the simultaneous interval ({interval}) excludes 1, but the effect is not certainly below {threshold}"
         )
     } else {
-        format!("the interval ({interval}) includes 1 and reaches beyond ±{threshold}")
+        format!("the simultaneous interval ({interval}) includes 1 and reaches beyond ±{threshold}")
     };
     // With the same estimate, an answer needs an interval that excludes 1 (a large effect)
     // or lies inside ±δ (a small one).
@@ -151,9 +156,15 @@ fn undecided(effect: &Interval, restarts: usize, judging: &Judging) -> Decision 
     let factor = (effect.half_width / needed).powi(2);
     let remedy = if factor.is_finite() && factor <= MOST_FACTOR {
         let wanted = (restarts as f64 * factor).ceil().max(restarts as f64 + 1.0);
+        // The budget alone does not lift the planner's limit.
+        let limit = if wanted > evidence.most_restarts as f64 {
+            format!(" and `restarts = {wanted:.0}` in [judge]")
+        } else {
+            String::new()
+        };
         format!(
-            "about {wanted:.0} restarts instead of {restarts}, that is {:.1} times the budget, \
-             if the estimate stays",
+            "about {wanted:.0} restarts instead of {restarts}, that is {:.1} times the \
+             budget{limit}, if the estimate stays",
             wanted / restarts as f64
         )
     } else {

@@ -94,6 +94,7 @@ fn simulate(plan: Plan, runs: u32, true_effect: f64, seed: u64) -> Tally {
             effect: interval(&run.candidate, multipliers.simultaneous),
             control: interval(&run.control, multipliers.control),
             restarts: plan.restarts,
+            most_restarts: 120,
             not_run: None,
         };
         verdicts[decide(&evidence, &judging).verdict as usize] += 1;

@@ -21,7 +21,7 @@ fn measured(effects: &[f64], controls: &[f64]) -> Measured {
     }
 }
 
-fn declared() -> crate::record::Declared {
+fn declared() -> Declared {
     let scenario = Scenario {
         name: "warm/short".to_owned(),
         group: "warm".to_owned(),
@@ -183,6 +183,11 @@ fn a_control_that_surely_differs_makes_the_scenario_inconclusive() {
     assert_eq!(result.verdict, Verdict::Inconclusive);
     assert!(result.reason.contains("A/A control"), "{}", result.reason);
     assert!(result.noise_floor.unwrap() > 0.05);
+    assert!(
+        result.reason.contains("99 % over all scenarios together"),
+        "{}",
+        result.reason
+    );
     // At 95 % this control excludes 1, at 99 % it does not: no reason to give up.
     let slightly: Vec<f64> = NOISE.iter().map(|noise| 0.0022 + noise).collect();
     let aa = stats::t_interval(&slightly, 0.05).unwrap();
@@ -256,6 +261,45 @@ fn the_remedy_of_a_wide_interval_grows_with_its_width() {
     };
     assert!(wide(15.0).contains("instead of 8"), "{}", wide(15.0));
     assert!(wide(15.0) < wide(30.0), "{} / {}", wide(15.0), wide(30.0));
+}
+
+#[test]
+fn a_remedy_beyond_what_is_planned_says_so() {
+    let remedy = |restarts: usize, spread: f64| {
+        let effects: Vec<f64> = (0..restarts)
+            .map(|i| if i % 2 == 0 { -spread } else { spread })
+            .collect();
+        judged(&effects, &vec![0.0; restarts]).remedy.unwrap()
+    };
+    let (within, beyond) = (remedy(8, 0.03), remedy(100, 0.06));
+    assert!(!within.contains("[judge]"), "{within}");
+    assert!(beyond.contains("` in [judge]"), "{beyond}");
+}
+
+#[test]
+fn a_trend_takes_no_value_that_cannot_be_trusted() {
+    use crate::record::ExpectationResult::{Met, NotMeasured};
+    use crate::scenario::{Direction, Trend};
+    let trends = [Trend {
+        metric: "gain".to_owned(),
+        over: vec!["first".to_owned(), "last".to_owned()],
+        expect: Direction::Increasing,
+    }];
+    let step = |restarts: usize, control: f64| {
+        let mut last = measured(&around(-0.20)[..restarts], &around(control)[..restarts]);
+        let mut first = measured(&around(-0.05), &around(0.0));
+        first.scenario.name = "first".to_owned();
+        last.scenario.name = "last".to_owned();
+        let judging = Judging::default();
+        let scenarios = judge(&[first, last], &judging);
+        judge_trends(&trends, &scenarios, &judging).remove(0)
+    };
+    assert_eq!(step(8, 0.0).result, Met);
+    for unsound in [step(8, 0.05), step(7, 0.0)] {
+        assert_eq!(unsound.result, NotMeasured, "{}", unsound.detail);
+        assert!(unsound.values[0].value.is_some());
+        assert_eq!(unsound.values[1].value, None);
+    }
 }
 
 #[test]

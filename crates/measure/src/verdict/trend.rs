@@ -1,5 +1,6 @@
 //! Declared tendencies over scenarios, such as "the gain grows with concurrency".
 
+use super::decide::Trust;
 use crate::record::{ExpectationResult, ScenarioResult, TrendResult, TrendValue};
 use crate::scenario::{Direction, Judging, Trend};
 
@@ -22,7 +23,8 @@ impl Known {
 /// With D the step from the first to the last value in the expected direction, and H its
 /// half-width (the root of the sum of both half-widths squared: scenarios are independent):
 ///
-/// - not measured when a scenario is missing or was not measured;
+/// - not measured when a scenario is missing or was not measured, or its interval cannot be
+///   trusted (too few restarts, the A/A control differs);
 /// - not met when a step between neighbours goes the other way beyond its own half-width,
 ///   or when D + H is below the threshold δ: there is no tendency as large as matters;
 /// - met when D − H is above zero;
@@ -39,13 +41,19 @@ pub fn judge_trends(
 }
 
 fn judge_trend(trend: &Trend, scenarios: &[ScenarioResult], judging: &Judging) -> TrendResult {
+    let measured = scenarios
+        .iter()
+        .filter(|result| result.restarts > 0)
+        .count()
+        .max(1);
     let known: Vec<Option<Known>> = trend
         .over
         .iter()
         .map(|name| {
             let result = scenarios
                 .iter()
-                .find(|result| result.scenario.name == *name)?;
+                .find(|result| result.scenario.name == *name)
+                .filter(|result| super::trust(result, judging, measured) == Trust::Sound)?;
             value_of(&trend.metric, result)
         })
         .collect();
@@ -64,7 +72,7 @@ fn judge_trend(trend: &Trend, scenarios: &[ScenarioResult], judging: &Judging) -
         Some(known) => compare(trend, &known, judging.threshold),
         None => (
             ExpectationResult::NotMeasured,
-            "not every scenario was measured".to_owned(),
+            "not every scenario has a result that can be trusted".to_owned(),
         ),
     };
     TrendResult {
