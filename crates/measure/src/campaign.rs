@@ -21,9 +21,9 @@ use crate::error::{Error, Result};
 use crate::plan::{self, Plan};
 use crate::record::{Declared, SCHEMA_VERSION};
 use crate::samples::{NotRun, Restart, Samples};
-use crate::scenario::{Arms, Judging, Kind, Scenario};
+use crate::scenario::{Arms, Judging, Kind, Role, Scenario};
 use crate::storage::write_atomically;
-use crate::warm::share_workers;
+use crate::warm::{check_request, share_workers};
 
 /// What is to be measured, and where it is kept meanwhile.
 #[derive(Debug)]
@@ -224,12 +224,19 @@ fn collect(campaign: &Campaign<'_>, plan: &Plan, entries: Vec<Entry>) -> Vec<Mea
 
 /// Hash of everything that the samples depend on.
 fn key_of(campaign: &Campaign<'_>) -> Result<String> {
-    let declared = (
-        &campaign.key,
-        campaign.scenarios,
-        campaign.judging,
-        SCHEMA_VERSION,
-    );
+    // What only the judgement and the report look at may change without sampling anew.
+    let unjudged = |scenario: &Scenario| Scenario {
+        class: Vec::new(),
+        role: Role::Primary,
+        expect: None,
+        ..scenario.clone()
+    };
+    let scenarios: Vec<Scenario> = campaign.scenarios.iter().map(unjudged).collect();
+    let judging = Judging {
+        threshold: Judging::default().threshold,
+        ..*campaign.judging
+    };
+    let declared = (&campaign.key, scenarios, judging, SCHEMA_VERSION);
     let text = serde_json::to_vec(&declared).map_err(|source| Error::Encode { source })?;
     let mut key = String::with_capacity(64);
     for byte in Sha256::digest(&text) {
@@ -302,7 +309,7 @@ fn validate(campaign: &Campaign<'_>) -> Result<()> {
                     "`request` must not hold `seq`, which is added".to_owned(),
                 );
             }
-            Kind::Warm { .. } => {}
+            Kind::Warm { .. } => check_request(scenario)?,
         }
     }
     Ok(())

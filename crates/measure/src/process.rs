@@ -17,6 +17,7 @@ mod interrupt;
 mod system;
 
 pub(crate) use child::{Child, Pinning};
+pub(crate) use interrupt::INTERRUPT_POLL;
 pub use interrupt::{Signal, check_interrupted, install_interrupt_handler, interrupted};
 
 /// What a child reads.
@@ -364,7 +365,7 @@ mod tests {
     fn a_stopped_child_uses_no_cpu() {
         let child = Child::spawn(shell("while :; do :; done"), Pinning::Inherited).unwrap();
         child.stop().unwrap();
-        let before = child.cpu_time_ns().unwrap();
+        let before = child.settled_cpu_time_ns().unwrap();
         std::thread::sleep(Duration::from_millis(50));
         assert_eq!(child.cpu_time_ns().unwrap(), before);
         child.resume();

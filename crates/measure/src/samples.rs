@@ -41,17 +41,6 @@ pub struct PerArm<T> {
     pub candidate: T,
 }
 
-impl<T> PerArm<T> {
-    /// The value of `arm`; `None` when that arm was not measured.
-    pub fn get(&self, arm: Arm) -> Option<&T> {
-        match arm {
-            Arm::Baseline => Some(&self.baseline),
-            Arm::Control => self.control.as_ref(),
-            Arm::Candidate => Some(&self.candidate),
-        }
-    }
-}
-
 /// What one process (cold) or one request (warm) cost.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -6,7 +6,7 @@
 
 mod worker;
 
-pub(crate) use worker::{Answer, Launch, Worker};
+pub(crate) use worker::{Answer, Launch, Worker, check_request};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -114,6 +114,9 @@ impl Session {
                 },
                 random,
             )?);
+        }
+        for worker in &mut self.workers {
+            worker.settle_idle();
         }
         let switches = self
             .involuntary_switches()

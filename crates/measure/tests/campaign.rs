@@ -14,7 +14,7 @@ use inferno_measure::campaign::{
 use inferno_measure::plan::Plan;
 use inferno_measure::record::Verdict;
 use inferno_measure::samples::{NotRun, Output, Phase};
-use inferno_measure::scenario::{Judging, Kind, Pin, Scenario};
+use inferno_measure::scenario::{Judging, Kind, Pin, Role, Scenario};
 use inferno_measure::verdict::judge;
 use support::{Place, cold, judging, place, warm};
 
@@ -33,6 +33,36 @@ fn run(scenario: Scenario) -> Result<Measured, Error> {
     let (place, scenarios, judging) = (place(), [scenario], judging());
     let mut measured = measure(&campaign(&place, &scenarios, &judging), &mut Silent)?;
     Ok(measured.remove(0))
+}
+
+/// With [`unpiloted_cost`], a scenario gets the least plan on any machine, and no pilot.
+fn unpiloted() -> Judging {
+    Judging {
+        budget_s: 100.0,
+        min_pairs: 1,
+        ..Judging::default()
+    }
+}
+
+fn unpiloted_cost(scenario: &str) -> BTreeMap<String, KnownCost> {
+    let cost = KnownCost {
+        startup: Duration::ZERO,
+        sample: Duration::from_millis(1400),
+    };
+    BTreeMap::from([(scenario.to_owned(), cost)])
+}
+
+#[test]
+fn the_last_block_of_workers_that_end_badly_is_not_kept() {
+    let (place, scenarios, judging) = (place(), [warm("warm/short", "bad-end")], unpiloted());
+    let mut campaign = campaign(&place, &scenarios, &judging);
+    campaign.known_costs = unpiloted_cost("warm/short");
+    for _again in 0..2 {
+        let error = measure(&campaign, &mut Silent).unwrap_err();
+        assert!(error.to_string().contains("exit code 3"), "{error}");
+        let log = std::fs::read_to_string(campaign.directory.join("samples.jsonl")).unwrap();
+        assert_eq!(log.lines().count(), 1, "the header alone: {log}");
+    }
 }
 
 fn refusal(scenario: Scenario) -> String {
@@ -93,7 +123,11 @@ fn a_spinning_worker_uses_no_cpu_while_it_is_not_its_turn() {
             warmup: 1,
         };
         scenario.env.insert("SPIN".to_owned(), "1".to_owned());
-        let result = judge(&[run(scenario).unwrap()], &judging()).remove(0);
+        let (place, scenarios, judging) = (place(), [scenario], unpiloted());
+        let mut campaign = campaign(&place, &scenarios, &judging);
+        campaign.known_costs = unpiloted_cost("warm/spin");
+        let measured = measure(&campaign, &mut Silent).unwrap();
+        let result = judge(&measured, &judging).remove(0);
         assert_eq!(result.idle_cpu_ns, Some(0), "{pin:?}");
         assert!(result.restarts >= 8);
     }
@@ -237,7 +271,7 @@ fn a_scenario_that_does_not_fit_says_what_it_needs_and_is_not_run() {
     // 8 restarts of 3 arms: 1 s to start, 1 + 3 requests of 78 s.
     assert!(big.reason.starts_with("needs 126 min"), "{}", big.reason);
     assert!(
-        big.remedy.as_deref().unwrap().contains("--budget 132m"),
+        big.remedy.as_deref().unwrap().contains("--budget 157m"),
         "{:?}",
         big.remedy
     );
@@ -317,6 +351,28 @@ fn a_stopped_campaign_continues_its_plan_and_a_changed_one_starts_over() {
     assert_eq!(measure(&campaign, &mut watch).unwrap(), measured);
     assert_eq!(watch.first_done, None);
 
+    // What only the judgement looks at changes no sample.
+    let mut relabelled = scenarios.clone();
+    relabelled[0].role = Role::Guard;
+    relabelled[0].class = vec!["cpu-bound".to_owned()];
+    let stricter = Judging {
+        threshold: 0.02,
+        ..judging
+    };
+    let same = Campaign {
+        scenarios: &relabelled,
+        judging: &stricter,
+        directory: campaign.directory.clone(),
+        key: campaign.key.clone(),
+        known_costs: BTreeMap::new(),
+        ..campaign
+    };
+    let mut watch = Watch::default();
+    let judged_anew = measure(&same, &mut watch).unwrap();
+    assert_eq!(watch.first_done, None);
+    assert_eq!(judged_anew[0].samples, measured[0].samples);
+    assert_eq!(judged_anew[0].scenario.role, Role::Guard);
+
     let changed = Campaign {
         key: "other binaries".to_owned(),
         directory: PathBuf::from(&campaign.directory),
@@ -337,6 +393,12 @@ fn declarations_that_cannot_be_measured_are_refused_before_anything_runs() {
     regex[0].metrics[0].regex = "rate: (".to_owned();
     let mut groupless = vec![cold("a", "")];
     groupless[0].metrics[0].regex = "rate".to_owned();
+    let mut long = warm("a", "");
+    long.kind = Kind::Warm {
+        request: serde_json::Map::from_iter([("prompt".to_owned(), "x".repeat(65536).into())]),
+        pin: Pin::None,
+        warmup: 1,
+    };
     let few = Judging {
         restarts: 7,
         ..good
@@ -349,6 +411,7 @@ fn declarations_that_cannot_be_measured_are_refused_before_anything_runs() {
         (&mut twice, &good, "declared twice"),
         (&mut regex, &good, "rate: ("),
         (&mut groupless, &good, "needs a group"),
+        (&mut vec![long], &good, "at most 65536"),
         (&mut vec![warm("a", "")], &few, "at least 8"),
         (&mut vec![warm("a", "")], &none, "between 0 and 1"),
     ] {

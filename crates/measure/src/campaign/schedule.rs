@@ -154,7 +154,9 @@ impl<'a> Task<'a> {
         let scenarios: Vec<&Scenario> = missing.iter().map(|(scenario, _)| *scenario).collect();
         let timeout = session_timeout(&scenarios);
         let mut session = Session::start(first, campaign.arms, timeout, &mut random)?;
-        for (scenario, share) in order::shuffled(missing, &mut random) {
+        let mut held_back = None;
+        let count = missing.len();
+        for (position, (scenario, share)) in (1..).zip(order::shuffled(missing, &mut random)) {
             let block = Block {
                 index: self.next,
                 first_seq: u64::from(self.next) * u64::from(share.warmup + share.pairs),
@@ -164,12 +166,19 @@ impl<'a> Task<'a> {
                 turn_requests: campaign.judging.turn_requests,
             };
             let restart = session.block(scenario, &block, &mut random)?;
-            keep(Entry {
+            let entry = Entry {
                 scenario: scenario.name.clone(),
                 restart,
-            })?;
+            };
+            if position < count {
+                keep(entry)?;
+            } else {
+                held_back = Some(entry);
+            }
         }
-        session.close(&first.name)
+        // Kept before the workers have ended as they should, it would make the restart complete.
+        session.close(&first.name)?;
+        held_back.map_or(Ok(()), keep)
     }
 }
 

@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal as Kill, WaitId, WaitIdOptions, waitid};
 
-use super::{Command, ExitKind, Finished, Output, Stdin, Usage, group, interrupt, system};
+use super::{
+    Command, ExitKind, Finished, INTERRUPT_POLL, Output, Stdin, Usage, group, interrupt, system,
+};
 use crate::error::{Error, Result};
 
-/// How often a waiting call looks whether a signal has come.
-const INTERRUPT_POLL: Duration = Duration::from_millis(20);
 /// Time to read what is left in the pipes once the whole group is dead.
 const DRAIN: Duration = Duration::from_secs(2);
 /// Time for the interrupt handler to end the children before the caller is told.

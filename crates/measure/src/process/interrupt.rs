@@ -12,6 +12,8 @@ use signal_hook::iterator::Signals;
 use super::group;
 use crate::error::{Error, Result};
 
+/// How often a waiting call looks whether a signal has come.
+pub(crate) const INTERRUPT_POLL: Duration = Duration::from_millis(20);
 /// Time that children have to end by themselves (cargo removes half-written files).
 const GRACE: Duration = Duration::from_secs(1);
 /// Time after the first signal until the program is ended from outside its main thread.

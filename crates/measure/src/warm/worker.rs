@@ -16,16 +16,19 @@ use super::workload;
 use crate::cold::tail;
 use crate::error::{Error, Result};
 use crate::host::core_for_pinning;
-use crate::process::{Child, Command, ExitKind, Output, Pinning, Stdin, check_interrupted};
+use crate::process::{
+    Child, Command, ExitKind, INTERRUPT_POLL, Output, Pinning, Stdin, check_interrupted,
+};
 use crate::samples::{Arm, Sample};
 use crate::scenario::{Kind, Pin, Scenario};
 
-/// How often waiting looks whether a signal has come.
-const INTERRUPT_POLL: Duration = Duration::from_millis(20);
 /// Time for a worker that closed its output to end, so that the error can say how.
 const EXIT_GRACE: Duration = Duration::from_millis(500);
 /// Bytes kept of a worker's streams, for errors.
 const CAPTURE_BYTES: usize = 64 << 10;
+/// Longest request line: what a pipe holds on Linux (pipe(7)), so that sending never waits for
+/// a worker that does not read.
+const REQUEST_LIMIT_BYTES: usize = 64 << 10;
 /// Characters of a malformed line that an error quotes.
 const QUOTED_CHARACTERS: usize = 200;
 
@@ -146,9 +149,20 @@ impl Worker {
         self.idle_cpu_ns
     }
 
-    /// Starts counting idle CPU time anew.
+    /// Starts counting idle CPU time of the stopped worker anew.
     pub(crate) fn reset_idle(&mut self) {
+        self.settle_idle();
         self.idle_cpu_ns = Some(0);
+    }
+
+    /// Adds what the stopped worker has used since it was stopped, or since the last call.
+    pub(crate) fn settle_idle(&mut self) {
+        let now = self.child.cpu_time_ns();
+        let used = now
+            .zip(self.paused_at_cpu_ns)
+            .map(|(now, then)| now.saturating_sub(then));
+        self.idle_cpu_ns = self.idle_cpu_ns.zip(used).map(|(idle, used)| idle + used);
+        self.paused_at_cpu_ns = now;
     }
 
     /// Sends one request and waits for its answer.
@@ -217,12 +231,8 @@ impl Worker {
 
     /// Lets the worker go on, having noted what it used meanwhile.
     pub(crate) fn resume(&mut self) {
-        let used = self
-            .child
-            .cpu_time_ns()
-            .zip(self.paused_at_cpu_ns.take())
-            .map(|(now, then)| now.saturating_sub(then));
-        self.idle_cpu_ns = self.idle_cpu_ns.zip(used).map(|(idle, used)| idle + used);
+        self.settle_idle();
+        self.paused_at_cpu_ns = None;
         self.child.resume();
     }
 
@@ -320,6 +330,11 @@ fn pinning(launch: &Launch<'_>) -> Result<Pinning> {
     }
 }
 
+/// Refuses a scenario whose requests are too long to be sent.
+pub(crate) fn check_request(scenario: &Scenario) -> Result<()> {
+    encode(scenario, u64::MAX).map(drop)
+}
+
 fn encode(scenario: &Scenario, seq: u64) -> Result<Vec<u8>> {
     let mut request = match &scenario.kind {
         Kind::Warm { request, .. } => request.clone(),
@@ -328,6 +343,16 @@ fn encode(scenario: &Scenario, seq: u64) -> Result<Vec<u8>> {
     request.insert("seq".to_owned(), seq.into());
     let mut line = serde_json::to_vec(&request).map_err(|source| Error::Encode { source })?;
     line.push(b'\n');
+    if line.len() > REQUEST_LIMIT_BYTES {
+        return Err(Error::Invalid {
+            subject: format!("scenario {:?}", scenario.name),
+            problem: format!(
+                "`request` takes {} bytes as a line, at most {REQUEST_LIMIT_BYTES} can be sent; \
+                 let the worker read long inputs from a file",
+                line.len()
+            ),
+        });
+    }
     Ok(line)
 }
 
