@@ -177,19 +177,23 @@ fn select<'a>(demands: &'a [Demand], judging: &Judging, available_s: f64) -> Vec
     chosen
 }
 
-/// The least time, beside the pilots', with which `wanted` is measured.
+/// Time, beside the pilots', from which on `wanted` is always measured. More time can admit an
+/// expensive group and so leave less for others: hence the search comes down from the time that
+/// surely holds everything.
 fn enough_for(wanted: &Demand, demands: &[Demand], judging: &Judging) -> f64 {
+    const STEP: f64 = 0.99;
     let is_chosen = |available_s: f64| {
         select(demands, judging, available_s)
             .into_iter()
             .any(|demand| std::ptr::eq(demand, wanted))
     };
-    let mut high = minimum_s(wanted, judging, &[]).max(1.0);
-    while !is_chosen(high) && high < 1e12 {
-        high *= 2.0;
+    let most_s = |demand| good_s(demand, judging).max(minimum_s(demand, judging, &[]));
+    let mut high: f64 = demands.iter().map(most_s).sum();
+    while high > minimum_s(wanted, judging, &[]) * STEP && is_chosen(high * STEP) {
+        high *= STEP;
     }
-    let mut low = 0.0;
-    for _ in 0..50 {
+    let mut low = high * STEP;
+    for _ in 0..40 {
         let middle = f64::midpoint(low, high);
         if is_chosen(middle) {
             high = middle;

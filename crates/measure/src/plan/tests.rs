@@ -91,6 +91,23 @@ fn the_budget_that_is_named_is_enough_though_pilots_grow_with_it() {
 }
 
 #[test]
+fn no_budget_above_the_named_one_is_too_small() {
+    // With more time the expensive group is admitted, and pushes the second of `a` out.
+    let demands = [cold("a/1", 1.0), cold("a/2", 60.0), cold("b/1", 80.0)];
+    let short = plan("key", &demands, &judging(100.0), 0.0);
+    for waiting in short.waiting {
+        for step in 0..200 {
+            let budget_s = (waiting.budget_s + 1e-6) * (1.0 + f64::from(step) * 0.01);
+            let enough = plan("key", &demands, &judging(budget_s), 0.0);
+            assert!(
+                names(&enough).contains(&waiting.scenario.as_str()),
+                "{budget_s}: {waiting:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn the_plan_stays_within_the_budget_and_above_the_minima() {
     for budget_s in [60.0, 150.0, 600.0, 3000.0, 1e6] {
         let demands = [
