@@ -361,3 +361,7 @@ fn quoted(line: &str) -> String {
     let more = if start.len() < line.len() { "…" } else { "" };
     format!("{start:?}{more}")
 }
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests;
