@@ -93,7 +93,7 @@ fn the_budget_that_is_named_is_enough_though_pilots_grow_with_it() {
 #[test]
 fn no_budget_above_the_named_one_is_too_small() {
     // With more time the expensive group is admitted, and pushes the second of `a` out.
-    let demands = [cold("a/1", 1.0), cold("a/2", 60.0), cold("b/1", 80.0)];
+    let demands = [cold("a/1", 1.0), cold("a/2", 30.0), cold("b/1", 80.0)];
     let short = plan("key", &demands, &judging(100.0), 0.0);
     for waiting in short.waiting {
         for step in 0..200 {
