@@ -22,9 +22,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
     eprintln!("llvm-profdata {} at {}", tool.version, tool.path.display());
     let sh = Shell::new()?;
     sh.change_dir(project::root());
-    let mut skip = vec!["--skip", "slow_"];
+    let skip: &[&str] = if arguments.slow {
+        &[]
+    } else {
+        &["--skip", "slow_"]
+    };
     if arguments.slow {
-        skip.clear();
         let name = project::DEFAULT_MODEL;
         let model = assets::fetch(|progress| inferno_provision::fetch_model(name, progress))?;
         sh.set_var("BENCH_MODEL_PATH", model);
@@ -33,7 +36,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
     let filter = arguments.filter.as_slice();
     cmd!(
         sh,
-        "cargo test --workspace --features inferno-inference/candle -- {filter...} {skip...}"
+        "cargo test --workspace --exclude xtask --features inferno-inference/candle -- {filter...} {skip...}"
+    )
+    .run()?;
+    // One at a time: these measure, and would disturb each other.
+    cmd!(
+        sh,
+        "cargo test --package xtask -- --test-threads=1 {filter...} {skip...}"
     )
     .run()?;
     Ok(inferno_pgo::exit::ANSWERED)

@@ -124,7 +124,7 @@ fn slow_a_slower_candidate_is_an_answer_and_closes_the_gate() {
     let spec = fixture("faulty/untrained.toml");
     let run_with = |gate: &[&str]| {
         let mut command = pgo(place(&spec, out.path()));
-        run(command.args(["--budget", "2s", "--json"]).args(gate))
+        run(command.args(["--budget", "12s", "--json"]).args(gate))
     };
     let record = run_with(&[]).succeeded().record();
     assert_eq!(record["scenarios"][0]["verdict"], "slower");
