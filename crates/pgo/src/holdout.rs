@@ -22,7 +22,7 @@ use crate::verify::Cost;
 /// A scenario whose trial took longer is left out: instrumented, it would take minutes.
 const TRIAL_MAX_S: f64 = 10.0;
 
-/// Instrumented programs are 1 to 4 times slower, some far more (research on PGO tooling).
+/// Instrumented programs are 1 to 4 times slower, some far more, as users of PGO report.
 const TIMEOUT_FACTOR: u32 = 8;
 
 /// How much of its counts the training shares with the holdout.

@@ -21,7 +21,7 @@ use crate::progress::Progress;
 use crate::toolchain::LlvmProfdata;
 use crate::train::Instrumented;
 
-/// Above this share of discarded counts the profile is stale (DESIGN, verification).
+/// Above this share of discarded counts the profile is stale (docs/troubleshooting.md#profile-stale).
 pub const DISCARDED_SHARE_MAX: f64 = 0.01;
 
 /// Below this share of counts under names that the instrumented binary knows, the profile belongs

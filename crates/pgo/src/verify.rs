@@ -1,7 +1,8 @@
 //! The proof that the two arms may be compared.
 //!
 //! Takes baseline, candidate and the holdout; gives a [`VerifiedPair`], which nothing else can
-//! make. A differing hash is necessary, not sufficient: see DESIGN, verification, for each check.
+//! make. A differing hash is necessary, not sufficient: each check says in the record what it
+//! proves.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,8 +24,8 @@ use crate::progress::Progress;
 use crate::spec::Output;
 use crate::stage::Whole;
 
-/// Below this overlap the training does not stand for the holdout (heuristic; DESIGN,
-/// verification).
+/// Below this overlap the training does not stand for the holdout (a heuristic;
+/// docs/troubleshooting.md#low-overlap).
 pub const OVERLAP_WARNING: f64 = 0.7;
 
 /// Baseline and candidate, proved to be comparable.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{ScenarioKind, ScenarioSpec, Spec};
 use crate::error::{Error, Result};
 
-/// Fewer restarts than this cannot carry a t interval that anyone should trust (DESIGN, measuring).
+/// Fewer restarts than this cannot carry a t interval that anyone should trust (docs/measuring.md).
 const RESTARTS_MIN: u32 = 8;
 
 /// The parser's error with line and, for an unknown key, the nearest valid one.
