@@ -5,9 +5,9 @@
 
 use std::time::{Duration, Instant};
 
+use inferno_measure::stats;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// Pairs that are run and thrown away first.
 const WARMUP_PAIRS: usize = 2;
@@ -17,6 +17,9 @@ const MIN_PAIRS: usize = 8;
 
 /// Most pairs: beyond them the interval shrinks no more than the machine wanders.
 const MAX_PAIRS: usize = 400;
+
+/// Error probability of the 95 % interval.
+const ALPHA: f64 = 0.05;
 
 /// Seed of the order within the pairs.
 const ORDER_SEED: u64 = 1;
@@ -73,9 +76,8 @@ impl Pairs {
     /// Median seconds of the left side and of the right side.
     pub fn medians(&self) -> (f64, f64) {
         let median = |side: fn(&(f64, f64)) -> f64| {
-            let mut sorted: Vec<f64> = self.seconds.iter().map(side).collect();
-            sorted.sort_unstable_by(f64::total_cmp);
-            sorted[sorted.len() / 2]
+            let seconds: Vec<f64> = self.seconds.iter().map(side).collect();
+            stats::median(&seconds).expect("at least one pair")
         };
         (median(|pair| pair.0), median(|pair| pair.1))
     }
@@ -91,16 +93,11 @@ impl Pairs {
             .iter()
             .map(|(left, right)| (left / right).ln())
             .collect();
-        let count = logs.len() as f64;
-        let mean = logs.iter().sum::<f64>() / count;
-        let squares: f64 = logs.iter().map(|log| (log - mean).powi(2)).sum();
-        let standard_error = (squares / (count - 1.0) / count).sqrt();
-        let student = StudentsT::new(0.0, 1.0, count - 1.0).expect("at least two pairs");
-        let reach = student.inverse_cdf(0.975) * standard_error;
+        let interval = stats::t_interval(&logs, ALPHA).expect("at least two pairs");
         Ratio {
-            estimate: mean.exp(),
-            low: (mean - reach).exp(),
-            high: (mean + reach).exp(),
+            estimate: interval.center.exp(),
+            low: interval.low().exp(),
+            high: interval.high().exp(),
             pairs: logs.len(),
         }
     }

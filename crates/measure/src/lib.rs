@@ -20,7 +20,7 @@ pub mod process;
 pub mod record;
 pub mod samples;
 pub mod scenario;
-mod stats;
+pub mod stats;
 mod storage;
 pub mod trial;
 pub mod verdict;

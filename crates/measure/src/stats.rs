@@ -12,21 +12,26 @@ const POWER: f64 = 0.80;
 
 /// Location and two-sided t interval of a sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Interval {
-    pub(crate) center: f64,
-    pub(crate) half_width: f64,
+pub struct Interval {
+    /// The location.
+    pub center: f64,
+    /// From the location to either bound.
+    pub half_width: f64,
 }
 
 impl Interval {
-    pub(crate) fn low(&self) -> f64 {
+    /// The lower bound.
+    pub fn low(&self) -> f64 {
         self.center - self.half_width
     }
 
-    pub(crate) fn high(&self) -> f64 {
+    /// The upper bound.
+    pub fn high(&self) -> f64 {
         self.center + self.half_width
     }
 
-    pub(crate) fn excludes(&self, value: f64) -> bool {
+    /// Whether `value` lies outside.
+    pub fn excludes(&self, value: f64) -> bool {
         value < self.low() || value > self.high()
     }
 }
@@ -46,7 +51,7 @@ pub(crate) fn hodges_lehmann(values: &[f64]) -> Option<f64> {
 }
 
 /// The median. `None` without values.
-pub(crate) fn median(values: &[f64]) -> Option<f64> {
+pub fn median(values: &[f64]) -> Option<f64> {
     median_in_place(&mut values.to_vec())
 }
 
@@ -84,7 +89,7 @@ pub(crate) fn standard_deviation(values: &[f64]) -> Option<f64> {
 }
 
 /// Two-sided t interval of the mean with error probability `alpha`. `None` below two values.
-pub(crate) fn t_interval(values: &[f64], alpha: f64) -> Option<Interval> {
+pub fn t_interval(values: &[f64], alpha: f64) -> Option<Interval> {
     interval_with(values, t_quantile(1.0 - alpha / 2.0, values.len())?)
 }
 
