@@ -30,8 +30,9 @@ use crate::warm::{check_request, share_workers};
 pub struct Campaign<'a> {
     /// The scenarios; names are unique.
     pub scenarios: &'a [Scenario],
-    /// The binaries.
-    pub arms: &'a Arms,
+    /// The binaries: one set, or as many as [`Judging::layouts`] says, linked in different code
+    /// layouts. Restart r is taken with set r modulo their number.
+    pub arms: &'a [Arms],
     /// Thresholds and budget.
     pub judging: &'a Judging,
     /// Directory for `plan.json` and `samples.jsonl`. It is created; files there are continued
@@ -43,6 +44,20 @@ pub struct Campaign<'a> {
     /// Costs that are known already, by scenario name (see [`crate::trial`]); they replace the pilot of
     /// an expensive scenario.
     pub known_costs: BTreeMap<String, KnownCost>,
+}
+
+impl Campaign<'_> {
+    /// The arms that stand for all in the pilots.
+    fn pilot_arms(&self) -> &Arms {
+        &self.arms[0]
+    }
+
+    /// The arms of a restart, and the number of their layout where layouts are controlled.
+    fn layout_of(&self, restart: u32) -> (Option<u32>, &Arms) {
+        let number = restart as usize % self.arms.len();
+        let layout = self.judging.layouts.and(u32::try_from(number).ok());
+        (layout, &self.arms[number])
+    }
 }
 
 /// What one run of a scenario took before.
@@ -285,11 +300,34 @@ fn validate(campaign: &Campaign<'_>) -> Result<()> {
             format!("is {threshold}, must lie between 0 and 1"),
         );
     }
+    let sets = campaign.arms.len();
+    if sets != judging.layouts.unwrap_or(1) as usize {
+        let declared = judging.layouts.unwrap_or(1);
+        return invalid(
+            "the arms",
+            format!("there are {sets} sets of them for {declared} code layouts"),
+        );
+    }
+    if let Some(layouts) = judging.layouts.filter(|&n| n < Judging::LEAST_RESTARTS) {
+        let least = Judging::LEAST_RESTARTS;
+        return invalid(
+            "layouts",
+            format!(
+                "is {layouts}, must be at least {least}: the layout is the unit of the interval"
+            ),
+        );
+    }
+    let present = campaign.pilot_arms().present();
+    if campaign.arms.iter().any(|arms| arms.present() != present) {
+        return invalid(
+            "the arms",
+            "every code layout must have a control, or none".to_owned(),
+        );
+    }
     let lengths: BTreeSet<usize> = campaign
         .arms
-        .present()
-        .into_iter()
-        .map(|arm| campaign.arms.path(arm).as_os_str().len())
+        .iter()
+        .flat_map(|arms| present.iter().map(|&arm| arms.path(arm).as_os_str().len()))
         .collect();
     if lengths.len() > 1 {
         let problem = "their paths must have equal length, because it moves the stack".to_owned();

@@ -28,24 +28,18 @@ const TAIL_BYTES: usize = 2000;
 #[derive(Debug)]
 pub(crate) struct Cold<'a> {
     scenario: &'a Scenario,
-    arms: &'a Arms,
     cache: PageCache,
     metrics: Vec<(&'a Metric, Regex)>,
 }
 
 impl<'a> Cold<'a> {
     /// Compiles the regexes and, for a warm page cache, reads the inputs once.
-    pub(crate) fn prepare(
-        scenario: &'a Scenario,
-        arms: &'a Arms,
-        cache: PageCache,
-    ) -> Result<Self> {
+    pub(crate) fn prepare(scenario: &'a Scenario, cache: PageCache) -> Result<Self> {
         if cache == PageCache::Warm {
             page_cache::fill(scenario)?;
         }
         Ok(Self {
             scenario,
-            arms,
             cache,
             metrics: compile(scenario)?,
         })
@@ -54,15 +48,16 @@ impl<'a> Cold<'a> {
     /// Takes one sample per arm, in random order.
     pub(crate) fn pair(
         &self,
+        arms: &Arms,
         index: u32,
         phase: Phase,
         random: &mut ChaCha8Rng,
     ) -> Result<Restart> {
-        let order = order::shuffled(self.arms.present(), random);
+        let order = order::shuffled(arms.present(), random);
         let probe = BlockProbe::start();
         let mut samples = BTreeMap::new();
         for &arm in &order {
-            samples.insert(arm, self.sample(arm)?);
+            samples.insert(arm, self.sample(arms, arm)?);
         }
         let switches = samples
             .values()
@@ -81,6 +76,7 @@ impl<'a> Cold<'a> {
         });
         Ok(Restart {
             index,
+            layout: None,
             start_order: order.clone(),
             startup_ns: None,
             idle_cpu_ns: None,
@@ -90,11 +86,11 @@ impl<'a> Cold<'a> {
     }
 
     /// Runs one arm once.
-    pub(crate) fn sample(&self, arm: Arm) -> Result<Sample> {
+    pub(crate) fn sample(&self, arms: &Arms, arm: Arm) -> Result<Sample> {
         if self.cache == PageCache::Disk {
             page_cache::drop_inputs(self.scenario)?;
         }
-        let finished = run(self.scenario, self.arms.path(arm), arm)?;
+        let finished = run(self.scenario, arms.path(arm), arm)?;
         let metrics = self.extract(&finished, arm)?;
         Ok(Sample {
             wall_ns: finished.wall_ns,

@@ -211,13 +211,17 @@ fn good_s(demand: &Demand, judging: &Judging) -> f64 {
         Sampling::Warm { .. } => GOOD_RESTARTS,
     };
     let draft = Draft::new(demand, judging, 1);
-    f64::from(restarts.max(draft.least_restarts)) * draft.restart_s(|member| member.best_pairs)
+    f64::from(judging.whole_layouts(restarts.max(draft.least_restarts)))
+        * draft.restart_s(|member| member.best_pairs)
 }
 
 /// Least time of a scenario; workers that `chosen` scenarios start anyway cost it nothing.
 fn minimum_s(demand: &Demand, judging: &Judging, chosen: &[&Demand]) -> f64 {
     match &demand.sampling {
-        Sampling::Cold => f64::from(judging.restarts.max(LEAST_COLD_PAIRS)) * demand.pair_s,
+        Sampling::Cold => {
+            let pairs = judging.whole_layouts(judging.restarts.max(LEAST_COLD_PAIRS));
+            f64::from(pairs) * demand.pair_s
+        }
         Sampling::Warm {
             session,
             startup_s,
@@ -227,7 +231,7 @@ fn minimum_s(demand: &Demand, judging: &Judging, chosen: &[&Demand]) -> f64 {
             let shared = chosen.iter().any(|other| other.session() == Some(*session));
             let startup_s = if shared { 0.0 } else { *startup_s };
             let pairs = f64::from(warmup + whole_turns(judging.min_pairs, judging));
-            f64::from(judging.restarts) * (startup_s + pairs * demand.pair_s)
+            f64::from(judging.whole_layouts(judging.restarts)) * (startup_s + pairs * demand.pair_s)
         }
     }
 }

@@ -153,6 +153,10 @@ pub struct HostBlock {
 pub struct Restart {
     /// Number of the restart, from 0; pilots count apart.
     pub index: u32,
+    /// Number of the code layout in which both arms were linked, from 0; `None` when each arm has
+    /// the layout of one link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<u32>,
     /// Order in which the arms' processes were started.
     pub start_order: Vec<Arm>,
     /// Warm: what the worker states as its start-up time, in nanoseconds.

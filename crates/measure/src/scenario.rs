@@ -190,7 +190,7 @@ pub enum Direction {
     Decreasing,
 }
 
-/// The binaries that are compared.
+/// The binaries that are compared, in one code layout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arms {
     /// What is shipped today.
@@ -266,11 +266,20 @@ pub struct Judging {
     pub turn_requests: u32,
     /// Seed of the random orders.
     pub seed: u64,
+    /// Code layouts in which both arms are measured, at least [`Judging::LEAST_RESTARTS`]; the
+    /// number of restarts is a multiple of it. `None` when each arm has the layout of one link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layouts: Option<u32>,
 }
 
 impl Judging {
     /// Fewer restarts give an interval that rests on the tails of Student's t.
     pub const LEAST_RESTARTS: u32 = 8;
+
+    /// `restarts`, raised so that every layout has equally many.
+    pub(crate) fn whole_layouts(&self, restarts: u32) -> u32 {
+        restarts.next_multiple_of(self.layouts.unwrap_or(1).max(1))
+    }
 }
 
 impl Default for Judging {
@@ -282,6 +291,7 @@ impl Default for Judging {
             budget_s: 600.0,
             turn_requests: 1,
             seed: 0,
+            layouts: None,
         }
     }
 }

@@ -3,6 +3,8 @@
 //! Within a restart the judged pairs' ln(candidate ÷ baseline) give one Hodges–Lehmann
 //! value; across restarts a t interval. Restarts are the unit, because memory layout is
 //! drawn once per process: an interval over all pooled pairs is several times too narrow.
+//! Where both arms are measured in several code layouts, the layout is the unit: its
+//! restarts are averaged, and the t interval is over the layouts.
 //! Nothing here reads a file, a clock or a random number.
 
 mod decide;
@@ -12,6 +14,8 @@ mod trend;
 mod turns;
 
 pub use trend::judge_trends;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::campaign::Measured;
 use crate::plan::most_restarts;
@@ -71,6 +75,10 @@ pub fn judge_again(record: &Record) -> Record {
 fn judge_one(measured: &Measured, judging: &Judging, scenarios: usize) -> ScenarioResult {
     let restarts = restarts_of(&measured.samples);
     let effects = log_ratios(&restarts, Arm::Candidate, wall_ns);
+    let restart_effects: Vec<f64> = restarts
+        .iter()
+        .filter_map(|restart| restart_log_ratio(restart, Arm::Candidate, wall_ns))
+        .collect();
     let controls = log_ratios(&restarts, Arm::Control, wall_ns);
     let evidence = evidence_of(&measured.scenario, &measured.samples, judging, scenarios);
     let decision = decide(&evidence, judging);
@@ -94,10 +102,12 @@ fn judge_one(measured: &Measured, judging: &Judging, scenarios: usize) -> Scenar
         simultaneous_high: simultaneous.map(|estimate| estimate.ci_high),
         pairs: count(restarts.iter().map(|restart| judged(restart).count()).sum()),
         restarts: count(restarts.len()),
+        layouts: layouts_of(&restarts),
         mde: stats::minimum_detectable_effect(&effects, ALPHA / scenarios as f64).map(f64::exp_m1),
         noise_floor: aa.map(|aa| (aa.ci_high - 1.0).abs().max((1.0 - aa.ci_low).abs())),
         aa,
-        restart_sd: stats::standard_deviation(&effects),
+        restart_sd: stats::standard_deviation(&restart_effects),
+        layout_sd: layouts_of(&restarts).and(stats::standard_deviation(&effects)),
         pair_sd: pair_sd(&restarts),
         costs: figures::costs(&restarts),
         metrics: figures::metrics(&measured.scenario, &restarts),
@@ -121,7 +131,8 @@ fn evidence_of<'a>(
     Evidence {
         effect: stats::t_interval(&effects, ALPHA / scenarios as f64),
         control: stats::t_interval(&controls, ALPHA_AA / scenarios as f64),
-        restarts: effects.len(),
+        restarts: restarts.len(),
+        layouts: layouts_of(&restarts).map(|layouts| layouts as usize),
         most_restarts: most_restarts(scenario.kind, judging) as usize,
         not_run: samples.not_run.as_ref(),
     }
@@ -167,18 +178,49 @@ fn wall_ns(sample: &crate::samples::Sample) -> Option<f64> {
     Some(sample.wall_ns as f64)
 }
 
-/// One Hodges–Lehmann value per restart of the pairs' ln(`arm` ÷ baseline) of a figure.
-/// Pairs in which it is missing, zero or negative are left out, and so are restarts
-/// without any other.
+/// One value per unit of the pairs' ln(`arm` ÷ baseline) of a figure; an interval is over them.
+/// See [`by_unit`] and [`restart_log_ratio`].
 fn log_ratios(
     restarts: &[&Restart],
     arm: Arm,
     figure: impl Fn(&crate::samples::Sample) -> Option<f64>,
 ) -> Vec<f64> {
-    restarts
+    by_unit(restarts, |restart| restart_log_ratio(restart, arm, &figure))
+}
+
+/// The values of the restarts, or, where code layouts are controlled, of the layouts: the mean
+/// of a layout's restarts. More restarts in the same layout do not average its luck away.
+fn by_unit(restarts: &[&Restart], value: impl Fn(&Restart) -> Option<f64>) -> Vec<f64> {
+    let mut layouts: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    let mut units = Vec::new();
+    for restart in restarts {
+        match (value(restart), restart.layout) {
+            (Some(value), Some(layout)) => layouts.entry(layout).or_default().push(value),
+            (value, None) => units.extend(value),
+            (None, Some(_)) => {}
+        }
+    }
+    units.extend(layouts.values().filter_map(|values| stats::mean(values)));
+    units
+}
+
+/// The Hodges–Lehmann value of a restart's ln(`arm` ÷ baseline) of a figure. Pairs in which it is
+/// missing, zero or negative are left out; `None` without any other.
+fn restart_log_ratio(
+    restart: &Restart,
+    arm: Arm,
+    figure: impl Fn(&crate::samples::Sample) -> Option<f64>,
+) -> Option<f64> {
+    stats::hodges_lehmann(&pair_log_ratios(restart, arm, figure))
+}
+
+/// The code layouts that were measured; `None` when layouts are not controlled.
+fn layouts_of(restarts: &[&Restart]) -> Option<u32> {
+    let layouts: BTreeSet<u32> = restarts
         .iter()
-        .filter_map(|restart| stats::hodges_lehmann(&pair_log_ratios(restart, arm, &figure)))
-        .collect()
+        .filter_map(|restart| restart.layout)
+        .collect();
+    (!layouts.is_empty()).then(|| count(layouts.len()))
 }
 
 fn pair_log_ratios(

@@ -124,6 +124,7 @@ impl Session {
             .map(|(after, before)| after.saturating_sub(before));
         Ok(Restart {
             index: block.index,
+            layout: None,
             start_order: self.start_order.clone(),
             startup_ns: self.per_arm(|worker| Some(worker.startup_ns())),
             idle_cpu_ns: self.per_arm(Worker::idle_cpu_ns),

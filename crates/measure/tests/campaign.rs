@@ -14,14 +14,14 @@ use inferno_measure::campaign::{
 use inferno_measure::plan::Plan;
 use inferno_measure::record::Verdict;
 use inferno_measure::samples::{NotRun, Output, Phase};
-use inferno_measure::scenario::{Judging, Kind, Pin, Role, Scenario};
+use inferno_measure::scenario::{Arms, Judging, Kind, Pin, Role, Scenario};
 use inferno_measure::verdict::judge;
 use support::{Place, cold, judging, place, warm};
 
 fn campaign<'a>(place: &'a Place, scenarios: &'a [Scenario], judging: &'a Judging) -> Campaign<'a> {
     Campaign {
         scenarios,
-        arms: &place.arms,
+        arms: std::slice::from_ref(&place.arms),
         judging,
         directory: place.directory.path().join("samples"),
         key: "test".to_owned(),
@@ -430,4 +430,61 @@ fn a_trial_gives_outputs_and_costs() {
     let cold = trial::run(&cold("cold", ""), &place.arms.baseline, Arm::Baseline, 1).unwrap();
     assert_eq!(cold.stdout, b"rate: 12.5 tokens/s\n");
     assert!(cold.cost.sample > Duration::ZERO);
+}
+
+#[test]
+fn restarts_take_turns_over_the_code_layouts() {
+    let place = place();
+    let layouts: Vec<Arms> = (0..8)
+        .map(|number| {
+            let directory = place.directory.path().join(format!("layout-{number}"));
+            Arms::with_control(&place.arms.baseline, &place.arms.candidate, &directory).unwrap()
+        })
+        .collect();
+    let scenarios = [warm("warm/short", ""), cold("cold/short", "")];
+    let judging = Judging {
+        layouts: Some(8),
+        ..judging()
+    };
+    let controlled = Campaign {
+        arms: &layouts,
+        ..campaign(&place, &scenarios, &judging)
+    };
+    let measured = measure(&controlled, &mut Silent).unwrap();
+    for one in &measured {
+        let judged = one.samples.restarts.iter().filter(|restart| {
+            restart
+                .pairs
+                .iter()
+                .any(|pair| pair.phase == Phase::Measured)
+        });
+        let judged: Vec<_> = judged.collect();
+        assert_eq!(judged.len() % 8, 0);
+        for restart in judged {
+            assert_eq!(restart.layout, Some(restart.index % 8));
+        }
+    }
+    let result = judge(&measured, &judging).remove(0);
+    assert_eq!(result.layouts, Some(8), "{}", result.reason);
+}
+
+#[test]
+fn layouts_that_cannot_be_judged_are_refused() {
+    let place = place();
+    let scenarios = [warm("warm/short", "")];
+    let refused = |sets: usize, layouts| {
+        let arms = vec![place.arms.clone(); sets];
+        let judging = Judging {
+            layouts,
+            ..judging()
+        };
+        let campaign = Campaign {
+            arms: &arms,
+            ..campaign(&place, &scenarios, &judging)
+        };
+        measure(&campaign, &mut Silent).unwrap_err().to_string()
+    };
+    assert!(refused(4, Some(4)).contains("must be at least 8"));
+    assert!(refused(8, None).contains("8 sets of them for 1 code layouts"));
+    assert!(refused(1, Some(8)).contains("1 sets of them for 8 code layouts"));
 }

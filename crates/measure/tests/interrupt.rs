@@ -132,7 +132,7 @@ fn be_interrupted_in_a_campaign() -> ExitCode {
     };
     let campaign = Campaign {
         scenarios: &scenarios,
-        arms: &place.arms,
+        arms: std::slice::from_ref(&place.arms),
         judging: &judging,
         directory: place.directory.path().join("samples"),
         key: "test".to_owned(),

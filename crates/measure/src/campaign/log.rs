@@ -114,6 +114,7 @@ mod tests {
     fn entry(index: u32) -> Entry {
         let restart = Restart {
             index,
+            layout: None,
             start_order: Vec::new(),
             startup_ns: None,
             idle_cpu_ns: None,

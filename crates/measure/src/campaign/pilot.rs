@@ -43,9 +43,9 @@ pub(super) fn cold(
     let sample_s = if let (Some(cost), PageCache::Warm) = (known, cache) {
         cost.sample.as_secs_f64()
     } else {
-        let cold = Cold::prepare(scenario, campaign.arms, cache)?;
+        let cold = Cold::prepare(scenario, cache)?;
         let started = Instant::now();
-        cold.sample(Arm::Baseline)?;
+        cold.sample(campaign.pilot_arms(), Arm::Baseline)?;
         started.elapsed().as_secs_f64()
     };
     let demand = Demand {
@@ -97,7 +97,8 @@ pub(super) fn warm(
         );
         let started = Instant::now();
         let timeout = session_timeout(scenarios);
-        let mut workers = Session::start(scenarios[0], campaign.arms, timeout, &mut random)?;
+        let mut workers =
+            Session::start(scenarios[0], campaign.pilot_arms(), timeout, &mut random)?;
         let mut around = started.elapsed();
         for ((scenario, &pairs), pair_s) in scenarios.iter().zip(&pairs).zip(&mut pair_s) {
             if pairs > 0 {
@@ -144,7 +145,7 @@ fn probe(campaign: &Campaign<'_>, scenario: &Scenario) -> Result<KnownCost> {
     let started = Instant::now();
     let launch = Launch {
         scenario,
-        binary: campaign.arms.path(Arm::Baseline),
+        binary: campaign.pilot_arms().path(Arm::Baseline),
         arm: Arm::Baseline,
         pin: pin_of(scenario),
         timeout: scenario.timeout,
@@ -199,7 +200,7 @@ fn warmup(scenario: &Scenario) -> u32 {
 }
 
 fn arms(campaign: &Campaign<'_>) -> f64 {
-    campaign.arms.present().len() as f64
+    campaign.pilot_arms().present().len() as f64
 }
 
 #[cfg(test)]

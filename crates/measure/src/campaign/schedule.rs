@@ -113,7 +113,7 @@ impl<'a> Task<'a> {
         };
         let next = (0..unit.restarts).take_while(complete).count();
         let cold = match members[0].0.kind {
-            Kind::Cold { cache } => Some(Cold::prepare(members[0].0, campaign.arms, cache)?),
+            Kind::Cold { cache } => Some(Cold::prepare(members[0].0, cache)?),
             Kind::Warm { .. } => None,
         };
         Ok(Self {
@@ -144,8 +144,10 @@ impl<'a> Task<'a> {
     ) -> Result<()> {
         let (first, _) = self.members[0];
         let mut random = order::generator(campaign.judging.seed, &first.name, self.next);
+        let (layout, arms) = campaign.layout_of(self.next);
         if let Some(cold) = &self.cold {
-            let restart = cold.pair(self.next, Phase::Measured, &mut random)?;
+            let mut restart = cold.pair(arms, self.next, Phase::Measured, &mut random)?;
+            restart.layout = layout;
             return keep(Entry {
                 scenario: first.name.clone(),
                 restart,
@@ -153,7 +155,7 @@ impl<'a> Task<'a> {
         }
         let scenarios: Vec<&Scenario> = missing.iter().map(|(scenario, _)| *scenario).collect();
         let timeout = session_timeout(&scenarios);
-        let mut session = Session::start(first, campaign.arms, timeout, &mut random)?;
+        let mut session = Session::start(first, arms, timeout, &mut random)?;
         let mut held_back = None;
         let count = missing.len();
         for (position, (scenario, share)) in (1..).zip(order::shuffled(missing, &mut random)) {
@@ -165,7 +167,8 @@ impl<'a> Task<'a> {
                 phase: Phase::Measured,
                 turn_requests: campaign.judging.turn_requests,
             };
-            let restart = session.block(scenario, &block, &mut random)?;
+            let mut restart = session.block(scenario, &block, &mut random)?;
+            restart.layout = layout;
             let entry = Entry {
                 scenario: scenario.name.clone(),
                 restart,

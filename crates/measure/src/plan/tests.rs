@@ -192,3 +192,27 @@ fn where_the_best_pairs_do_not_fit_turns_stay_whole_and_the_share_is_kept() {
     }
     assert!(between > 0, "the case in question never came up");
 }
+
+#[test]
+fn every_code_layout_gets_equally_many_restarts() {
+    let demands = [cold("a/1", 1.0), warm("b/1", 0, 2.0)];
+    for (layouts, budget_s) in [(8, 400.0), (9, 400.0), (12, 1000.0), (16, 3000.0)] {
+        let judging = Judging {
+            layouts: Some(layouts),
+            ..judging(budget_s)
+        };
+        let plan = plan("key", &demands, &judging, 0.0);
+        assert_eq!(plan.units.len(), 2, "{plan:?}");
+        for unit in &plan.units {
+            assert!(unit.restarts >= layouts, "{unit:?}");
+            assert_eq!(unit.restarts % layouts, 0, "{unit:?}");
+        }
+        assert!(plan.expected_s() <= budget_s, "{plan:?}");
+    }
+    let short = Judging {
+        layouts: Some(16),
+        ..judging(10.0)
+    };
+    let waiting = plan("key", &demands, &short, 0.0).waiting;
+    assert!((waiting[0].minimum_s - 16.0).abs() < 1e-9, "{waiting:?}");
+}

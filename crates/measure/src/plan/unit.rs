@@ -24,6 +24,8 @@ pub(super) struct Draft<'a> {
     startup_s: f64,
     pub(super) least_restarts: u32,
     most_restarts: u32,
+    /// The number of restarts is a multiple of it.
+    layouts: u32,
 }
 
 /// A scenario of a draft.
@@ -64,18 +66,21 @@ pub(super) fn group_by_unit<'a>(chosen: &[&'a Demand], judging: &Judging) -> Vec
 impl<'a> Draft<'a> {
     pub(super) fn new(demand: &'a Demand, judging: &Judging, shared_by: usize) -> Self {
         let members = vec![Member::new(demand, judging, shared_by)];
+        let layouts = judging.layouts.unwrap_or(1).max(1);
         match demand.sampling {
             Sampling::Cold => Self {
                 members,
                 startup_s: 0.0,
-                least_restarts: judging.restarts.max(LEAST_COLD_PAIRS),
+                least_restarts: judging.whole_layouts(judging.restarts.max(LEAST_COLD_PAIRS)),
                 most_restarts: most_restarts(Regime::Cold, judging),
+                layouts,
             },
             Sampling::Warm { startup_s, .. } => Self {
                 members,
                 startup_s,
-                least_restarts: judging.restarts,
+                least_restarts: judging.whole_layouts(judging.restarts),
                 most_restarts: most_restarts(Regime::Warm, judging),
+                layouts,
             },
         }
     }
@@ -98,7 +103,8 @@ impl<'a> Draft<'a> {
     /// least number of restarts with as many pairs as fit.
     pub(super) fn unit(&self, share_s: f64) -> Unit {
         let restart_s = self.restart_s(|member| member.best_pairs);
-        let restarts = whole(share_s / restart_s).min(self.most_restarts);
+        let restarts =
+            whole(share_s / restart_s).min(self.most_restarts) / self.layouts * self.layouts;
         if restarts >= self.least_restarts {
             return self.with(restarts, |member| member.best_pairs);
         }
@@ -178,7 +184,7 @@ pub(crate) fn most_restarts(regime: Regime, judging: &Judging) -> u32 {
         Regime::Cold => MOST_COLD_PAIRS,
         Regime::Warm => MOST_RESTARTS,
     };
-    most.max(judging.restarts)
+    judging.whole_layouts(most.max(judging.restarts))
 }
 
 /// `pairs`, raised to a whole number of turns.

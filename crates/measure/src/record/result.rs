@@ -116,6 +116,10 @@ pub struct ScenarioResult {
     pub pairs: u32,
     /// Judged restarts.
     pub restarts: u32,
+    /// Code layouts in which both arms were linked and measured: then they are the unit of all
+    /// intervals. `None` when layout is not controlled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layouts: Option<u32>,
     /// Minimum detectable effect as a share: the shift that this plan finds with 80 % power.
     pub mde: Option<f64>,
     /// Noise floor as a share: the far bound of the A/A interval.
@@ -124,6 +128,9 @@ pub struct ScenarioResult {
     pub aa: Option<Estimate>,
     /// Standard deviation of the restarts' ln(candidate ÷ baseline).
     pub restart_sd: Option<f64>,
+    /// Standard deviation of the code layouts' ln(candidate ÷ baseline).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout_sd: Option<f64>,
     /// Typical standard deviation of ln(candidate ÷ baseline) of the pairs within a restart.
     pub pair_sd: Option<f64>,
     /// Time and other costs that are measured without asking the program: `wall_ns`,

@@ -40,6 +40,7 @@ fn restart(index: u32) -> Restart {
     };
     Restart {
         index,
+        layout: None,
         start_order: vec![Arm::Control, Arm::Baseline, Arm::Candidate],
         startup_ns: Some(PerArm {
             baseline: 1,

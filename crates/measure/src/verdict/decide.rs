@@ -14,6 +14,8 @@ pub(super) struct Evidence<'a> {
     pub(super) control: Option<Interval>,
     /// Restarts that the effect rests on.
     pub(super) restarts: usize,
+    /// Code layouts that the effect rests on; `None` when layout is not controlled.
+    pub(super) layouts: Option<usize>,
     /// Restarts that a plan makes at most without `restarts` in the spec being raised.
     pub(super) most_restarts: usize,
     /// Why nothing was measured.
@@ -73,7 +75,7 @@ pub(super) fn decide(evidence: &Evidence<'_>, judging: &Judging) -> Decision {
         remedy: None,
         trust: Trust::Sound,
     };
-    let interval = ratios(&effect);
+    let interval = told(&effect, evidence);
     let threshold = percent(judging.threshold);
     if effect.low() > -delta && effect.high() < delta {
         let reason = format!("the simultaneous interval ({interval}) lies inside ±{threshold}");
@@ -98,6 +100,28 @@ fn measured(evidence: &Evidence<'_>, judging: &Judging) -> Option<Interval> {
     evidence
         .effect
         .filter(|_| evidence.not_run.is_none() && evidence.restarts >= least)
+        .filter(|_| lacking_layouts(evidence, judging).is_none())
+}
+
+/// The layouts that there are and those that there must be, where there are too few.
+fn lacking_layouts(evidence: &Evidence<'_>, judging: &Judging) -> Option<(usize, usize)> {
+    let least = judging
+        .layouts
+        .unwrap_or_default()
+        .max(Judging::LEAST_RESTARTS) as usize;
+    let found = match (evidence.layouts, judging.layouts) {
+        (None, None) => return None,
+        (found, _) => found.unwrap_or_default(),
+    };
+    (found < least).then_some((found, least))
+}
+
+/// The interval for people, with the layouts that it holds for.
+fn told(effect: &Interval, evidence: &Evidence<'_>) -> String {
+    match evidence.layouts {
+        Some(layouts) => format!("{} over {layouts} code layouts", ratios(effect)),
+        None => ratios(effect),
+    }
 }
 
 fn unmeasured(evidence: &Evidence<'_>, judging: &Judging) -> Decision {
@@ -116,14 +140,11 @@ fn unmeasured(evidence: &Evidence<'_>, judging: &Judging) -> Decision {
             )
         }
         None => {
-            let least = judging.restarts.max(Judging::LEAST_RESTARTS);
-            (
-                format!(
-                    "only {} of at least {least} restarts were measured",
-                    evidence.restarts
-                ),
-                "let the run go to its end; it continues where it stopped".to_owned(),
-            )
+            if let Some((found, least)) = lacking_layouts(evidence, judging) {
+                return too_few(found, least, "code layouts");
+            }
+            let least = judging.restarts.max(Judging::LEAST_RESTARTS) as usize;
+            return too_few(evidence.restarts, least, "restarts");
         }
     };
     let remedy = Some(remedy);
@@ -135,12 +156,20 @@ fn unmeasured(evidence: &Evidence<'_>, judging: &Judging) -> Decision {
     }
 }
 
+fn too_few(found: usize, least: usize, unit: &str) -> Decision {
+    Decision {
+        verdict: Verdict::Inconclusive,
+        reason: format!("only {found} of at least {least} {unit} were measured"),
+        remedy: Some("let the run go to its end; it continues where it stopped".to_owned()),
+        trust: Trust::Unsound,
+    }
+}
+
 /// The interval is too wide for any answer, or the effect lies about the threshold.
 fn undecided(effect: &Interval, evidence: &Evidence<'_>, judging: &Judging) -> Decision {
-    let restarts = evidence.restarts;
     let delta = log_threshold(judging);
     let threshold = percent(judging.threshold);
-    let interval = ratios(effect);
+    let interval = told(effect, evidence);
     let size = effect.center.abs();
     let reason = if effect.excludes(0.0) {
         format!(
@@ -152,21 +181,10 @@ fn undecided(effect: &Interval, evidence: &Evidence<'_>, judging: &Judging) -> D
     // With the same estimate, an answer needs an interval that excludes 1 (a large effect)
     // or lies inside ±δ (a small one).
     let needed = if size >= delta { size } else { delta - size };
-    // The half-width shrinks with the square root of the restarts.
+    // The half-width shrinks with the square root of the units.
     let factor = (effect.half_width / needed).powi(2);
     let remedy = if factor.is_finite() && factor <= MOST_FACTOR {
-        let wanted = (restarts as f64 * factor).ceil().max(restarts as f64 + 1.0);
-        // The budget alone does not lift the planner's limit.
-        let limit = if wanted > evidence.most_restarts as f64 {
-            format!(" and `restarts = {wanted:.0}` in [judge]")
-        } else {
-            String::new()
-        };
-        format!(
-            "about {wanted:.0} restarts instead of {restarts}, that is {:.1} times the \
-             budget{limit}, if the estimate stays",
-            wanted / restarts as f64
-        )
+        more_units(factor, evidence)
     } else {
         format!("the effect is too close to the threshold of {threshold} to be told from it")
     };
@@ -176,6 +194,31 @@ fn undecided(effect: &Interval, evidence: &Evidence<'_>, judging: &Judging) -> D
         remedy: Some(remedy),
         trust: Trust::Sound,
     }
+}
+
+/// The advice to take `factor` times as many units.
+fn more_units(factor: f64, evidence: &Evidence<'_>) -> String {
+    let restarts = evidence.restarts;
+    if let Some(layouts) = evidence.layouts {
+        let wanted = (layouts as f64 * factor).ceil().max(layouts as f64 + 1.0);
+        return format!(
+            "about {wanted:.0} code layouts instead of {layouts} (--layout-control {wanted:.0}), \
+                 and {:.1} times the budget, if the estimate stays",
+            wanted / layouts as f64
+        );
+    }
+    let wanted = (restarts as f64 * factor).ceil().max(restarts as f64 + 1.0);
+    // The budget alone does not lift the planner's limit.
+    let limit = if wanted > evidence.most_restarts as f64 {
+        format!(" and `restarts = {wanted:.0}` in [judge]")
+    } else {
+        String::new()
+    };
+    format!(
+        "about {wanted:.0} restarts instead of {restarts}, that is {:.1} times the \
+             budget{limit}, if the estimate stays",
+        wanted / restarts as f64
+    )
 }
 
 /// Above this multiple of the budget, more of it is no advice.

@@ -31,7 +31,7 @@ fn declared() -> Declared {
             warmup: 1,
         },
         args: Vec::new(),
-        env: std::collections::BTreeMap::new(),
+        env: BTreeMap::new(),
         stdin: None,
         directory: std::path::PathBuf::new(),
         inputs: Vec::new(),
@@ -63,6 +63,7 @@ fn restart(index: u32, effect: f64, control: f64) -> Restart {
     };
     Restart {
         index,
+        layout: None,
         start_order: Vec::new(),
         startup_ns: None,
         idle_cpu_ns: Some(PerArm {
@@ -325,4 +326,82 @@ fn first_requests_of_a_turn_that_differ_from_later_ones_are_noted() {
     assert!(with_first(1.0).contains("agree"), "{}", with_first(1.0));
     // Turns of one request have nothing to compare.
     assert!(judged(&around(0.0), &around(0.0)).validity.notes.is_empty());
+}
+
+/// The same restarts, dealt out to `layouts` code layouts in turn.
+fn in_layouts(effects: &[f64], layouts: u32) -> Measured {
+    let mut measured = measured(effects, &around(0.0).repeat(effects.len() / NOISE.len()));
+    for restart in &mut measured.samples.restarts {
+        restart.layout = Some(restart.index % layouts);
+    }
+    measured
+}
+
+fn controlled(layouts: u32) -> Judging {
+    Judging {
+        layouts: Some(layouts),
+        ..Judging::default()
+    }
+}
+
+#[test]
+fn the_layout_is_the_unit_where_layouts_are_controlled() {
+    // Eight layouts that differ by far more than the restarts within them.
+    let luck: Vec<f64> = NOISE.iter().map(|noise| -0.02 + 20.0 * noise).collect();
+    let effects: Vec<f64> = [0.001, -0.001, 0.0]
+        .iter()
+        .flat_map(|shift| luck.iter().map(move |luck| luck + shift))
+        .collect();
+    let result = judge(&[in_layouts(&effects, 8)], &controlled(8)).remove(0);
+    let expected = stats::t_interval(&luck, ALPHA).unwrap();
+    assert!((result.ci_high.unwrap() - expected.high().exp()).abs() < 1e-6);
+    assert_eq!((result.restarts, result.layouts), (24, Some(8)));
+    assert!(result.layout_sd.unwrap() > 0.04);
+    assert_eq!(result.verdict, Verdict::Inconclusive, "{}", result.reason);
+    assert!(
+        result.reason.contains("over 8 code layouts"),
+        "{}",
+        result.reason
+    );
+    assert!(result.remedy.unwrap().contains("--layout-control"));
+    // The same restarts, taken for units of their own, claim what is luck.
+    let pooled = judge(
+        &[measured(&effects, &around(0.0).repeat(3))],
+        &Judging::default(),
+    );
+    assert_eq!(pooled[0].verdict, Verdict::Faster, "{}", pooled[0].reason);
+    assert_eq!(pooled[0].layouts, None);
+}
+
+#[test]
+fn an_effect_in_every_layout_is_found() {
+    let result = judge(&[in_layouts(&around(-0.10), 8)], &controlled(8)).remove(0);
+    assert_eq!(result.verdict, Verdict::Faster, "{}", result.reason);
+    assert!(
+        result.reason.contains("over 8 code layouts"),
+        "{}",
+        result.reason
+    );
+}
+
+#[test]
+fn too_few_layouts_give_no_verdict() {
+    let effects = around(-0.10).repeat(2);
+    for (measured, found) in [
+        (in_layouts(&effects, 4), "only 4 of at least 8 code layouts"),
+        (
+            measured(&effects, &around(0.0).repeat(2)),
+            "only 0 of at least 8 code layouts",
+        ),
+    ] {
+        let result = judge(&[measured], &controlled(8)).remove(0);
+        assert_eq!(result.verdict, Verdict::Inconclusive);
+        assert!(result.reason.starts_with(found), "{}", result.reason);
+    }
+    let result = judge(&[in_layouts(&around(-0.10), 8)], &controlled(16)).remove(0);
+    assert!(
+        result.reason.starts_with("only 8 of at least 16"),
+        "{}",
+        result.reason
+    );
 }

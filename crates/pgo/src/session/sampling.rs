@@ -80,7 +80,7 @@ impl Session {
             .finish();
         let campaign = Campaign {
             scenarios: &scenarios,
-            arms,
+            arms: std::slice::from_ref(arms),
             judging,
             directory: self.workshop.output.samples().join(purpose),
             key,

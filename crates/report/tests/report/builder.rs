@@ -125,6 +125,8 @@ pub(crate) fn scenario(name: &str, group: &str, kind: Regime) -> ScenarioResult 
         noise_floor: None,
         aa: None,
         restart_sd: None,
+        layouts: None,
+        layout_sd: None,
         pair_sd: None,
         costs: BTreeMap::new(),
         metrics: BTreeMap::new(),
