@@ -224,15 +224,22 @@ fn whole(arguments: &RunArguments) -> Result<u8> {
         &output.report(),
         inferno_report::markdown(&record).as_bytes(),
     )?;
+    inferno_measure::write_atomically(&output.page(), inferno_report::html(&record).as_bytes())?;
     judge::print(&record, arguments.sampling.format())?;
     eprintln!("record: {}", output.record().display());
     eprintln!("report: {}", output.report().display());
+    eprintln!("page: {}", output.page().display());
     Ok(arguments.sampling.exit_code(&record))
 }
 
 fn noise(arguments: &SamplingArguments) -> Result<u8> {
     let Finished { record, output } = pipeline::run_noise(&arguments.options()?)?;
+    inferno_measure::write_atomically(
+        &output.noise_page(),
+        inferno_report::html(&record).as_bytes(),
+    )?;
     judge::print(&record, arguments.format())?;
     eprintln!("record: {}", output.noise_record().display());
+    eprintln!("page: {}", output.noise_page().display());
     Ok(arguments.exit_code(&record))
 }

@@ -9,9 +9,9 @@ mod result;
 mod storage;
 
 pub use provenance::{
-    Artifact, Artifacts, Audit, Check, CheckOutcome, Hint, Host, Input, NullRebuild, Profile, Spec,
-    Stage, StageKind, StageState, Suitability, SuitabilityInput, Timings, Tool, Toolchain,
-    TrainingWorkload, Verification,
+    Artifact, Artifacts, Audit, Check, CheckOutcome, FunctionCode, Hint, Host, HotFunction, Input,
+    NullRebuild, Placement, Profile, Spec, Stage, StageKind, StageState, Suitability,
+    SuitabilityInput, Timings, Tool, Toolchain, TrainingWorkload, Verification,
 };
 pub use result::{
     Declared, Estimate, ExpectationResult, MetricDefinition, MetricResult, Regime, ScenarioResult,

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use inferno_measure::host;
 use inferno_measure::record::{
-    self, Artifacts, Audit, Check, Input, Profile, Record, ScenarioResult, StageKind, Timings,
-    Tool, Toolchain, TrainingWorkload, TrendResult, Verification,
+    self, Artifacts, Audit, Check, HotFunction, Input, Profile, Record, ScenarioResult, StageKind,
+    Timings, Tool, Toolchain, TrainingWorkload, TrendResult, Verification,
 };
 use inferno_measure::scenario::Judging;
 
@@ -25,10 +25,17 @@ pub(crate) struct Proof<'a> {
     pub(crate) instrumented: Option<&'a Artifact>,
     pub(crate) baseline: &'a Artifact,
     pub(crate) candidate: &'a Artifact,
-    /// The candidate's build, and the overlap of its profile with the holdout's.
-    pub(crate) built_with: Option<(&'a Candidate, Option<f64>)>,
+    pub(crate) built_with: Option<BuiltWith<'a>>,
     pub(crate) checks: Vec<Check>,
     pub(crate) audit: Option<Audit>,
+}
+
+/// The candidate's build, and what is known of its profile.
+#[derive(Debug)]
+pub(crate) struct BuiltWith<'a> {
+    pub(crate) candidate: &'a Candidate,
+    pub(crate) holdout_overlap: Option<f64>,
+    pub(crate) hottest: Vec<HotFunction>,
 }
 
 pub(crate) fn record(
@@ -75,9 +82,7 @@ pub(crate) fn record(
             candidate: of(proof.candidate),
         },
         inputs,
-        profile: proof
-            .built_with
-            .map(|(candidate, overlap)| profile(candidate, overlap)),
+        profile: proof.built_with.as_ref().map(profile),
         verification: Verification {
             checks: proof.checks.clone(),
             audit: proof.audit.clone(),
@@ -121,7 +126,8 @@ fn without_directories(flag: &str, spec: &Spec, output: &OutputDir) -> String {
     })
 }
 
-fn profile(candidate: &Candidate, holdout_overlap: Option<f64>) -> Profile {
+fn profile(built_with: &BuiltWith<'_>) -> Profile {
+    let candidate = built_with.candidate;
     let profile = candidate.profile();
     let workloads = profile.workloads.iter().map(|workload| TrainingWorkload {
         name: workload.name.clone(),
@@ -142,8 +148,9 @@ fn profile(candidate: &Candidate, holdout_overlap: Option<f64>) -> Profile {
         ),
         blocks_for_99_percent: Some(profile.blocks_for_99_percent),
         blocks_total: Some(profile.blocks_total),
-        holdout_overlap,
+        holdout_overlap: built_with.holdout_overlap,
         workloads: workloads.collect(),
+        hottest: built_with.hottest.clone(),
     }
 }
 

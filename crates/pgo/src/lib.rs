@@ -13,6 +13,7 @@ pub mod digest;
 pub mod error;
 pub mod exit;
 pub mod flags;
+pub mod functions;
 pub mod holdout;
 pub mod merge;
 pub mod optimize;

@@ -105,6 +105,16 @@ impl Layout {
         self.root.join("report.md")
     }
 
+    /// The same as a page for browsers.
+    pub fn page(&self) -> PathBuf {
+        self.root.join("report.html")
+    }
+
+    /// The page of the last run of the baseline against itself.
+    pub fn noise_page(&self) -> PathBuf {
+        self.root.join("noise.html")
+    }
+
     /// `path` as it stands in the record: without the machine's directories.
     pub fn relative(&self, path: &Path) -> String {
         path.strip_prefix(&self.root)

@@ -116,6 +116,7 @@ pub fn run(options: &Options) -> Result<Finished> {
     let (candidate, origin) = session.optimize(&profile, &instrumented)?;
     let pair = session.verify(&baseline, &candidate)?;
     let overlap = session.overlap(&pair, &instrumented)?;
+    let hottest = session.hottest(&pair)?;
     let audit = match options.null_rebuild {
         NullRebuild::Built => Some(session.audit(&baseline)?),
         NullRebuild::Left => None,
@@ -131,7 +132,11 @@ pub fn run(options: &Options) -> Result<Finished> {
         instrumented: Some(instrumented.artifact()),
         baseline: pair.baseline(),
         candidate: pair.candidate().artifact(),
-        built_with: Some((pair.candidate(), overlap.share)),
+        built_with: Some(assemble::BuiltWith {
+            candidate: pair.candidate(),
+            holdout_overlap: overlap.share,
+            hottest,
+        }),
         checks,
         audit,
     };

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use inferno_measure::process;
-use inferno_measure::record::{Audit, Check, StageKind, StageState};
+use inferno_measure::record::{Audit, Check, HotFunction, StageKind, StageState};
 use inferno_measure::scenario::Scenario;
 
 use crate::artifact::{Artifact, Counters};
@@ -18,6 +18,7 @@ use crate::cargo::{self, Freshness, Workshop};
 use crate::digest::{self, Key};
 use crate::error::{Error, Result};
 use crate::flags::{self, Arm, SharedFlags};
+use crate::functions;
 use crate::holdout::{self, Overlap};
 use crate::merge::{self, MergedProfile};
 use crate::optimize::{self, Candidate};
@@ -457,6 +458,23 @@ impl Session {
         };
         self.progress.finish(&overlap.gathered_on);
         Ok(overlap)
+    }
+
+    /// The functions that training ran most, and what became of each.
+    ///
+    /// # Errors
+    /// See [`functions::hottest`] and [`LlvmProfdata::counts`].
+    pub fn hottest(&mut self, pair: &VerifiedPair) -> Result<Vec<HotFunction>> {
+        let tool = self.tool()?;
+        self.stages
+            .timed("hottest functions", StageKind::Other, || {
+                let counts = tool.counts(&pair.candidate().profile().path)?;
+                functions::hottest(
+                    &counts,
+                    &pair.baseline().path,
+                    &pair.candidate().artifact().path,
+                )
+            })
     }
 
     /// Key over the scenarios and every file that they read.

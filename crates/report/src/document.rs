@@ -2,6 +2,8 @@
 //!
 //! Plain data between `sections`, which knows records, and the renderers, which know layouts.
 
+use crate::headline::Counts;
+
 const ABSENT: &str = "–";
 
 /// A whole report.
@@ -18,6 +20,8 @@ pub(crate) struct Document {
 pub(crate) enum Block {
     /// Starts a section.
     Heading(&'static str),
+    /// How many scenarios have which verdict.
+    Counts(Counts),
     /// Running text.
     Paragraph(Text),
     /// Unordered items.

@@ -3,7 +3,7 @@
 use inferno_measure::record::{Record, ScenarioResult, Verdict};
 
 use crate::document::Text;
-use crate::figures::{change, change_interval, limit};
+use crate::figures::{change, change_interval, limit, plural};
 
 /// How many scenarios have which verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,6 +47,11 @@ impl Counts {
             (self.no_difference, "no difference"),
             (self.inconclusive, "inconclusive"),
         ]
+    }
+
+    /// All scenarios and all four verdicts, also those that do not occur.
+    pub(crate) fn sentence(self) -> String {
+        format!("{}: {self}.", plural(self.all(), "scenario"))
     }
 
     /// The verdicts that occur, such as `1 faster, 2 inconclusive`; `None` without scenarios.

@@ -1,11 +1,11 @@
-//! A record as a terminal report and as Markdown.
+//! A record as a terminal report, as Markdown and as an HTML page.
 //!
 //! Takes a [`Record`](inferno_measure::record::Record), gives text. Every function is pure: nothing
 //! here reads a file, asks for the terminal's size, or judges again. What the record does not hold
 //! is printed as "not measured".
 //!
 //! The way through the crate: `sections` says what a report contains and builds a `document` (headings,
-//! paragraphs, tables); `terminal` and `markdown` lay the same document out. `hints` and
+//! paragraphs, tables); `terminal`, `markdown` and `html` lay the same document out. `hints` and
 //! `expectations` interpret verdicts, `figures` writes numbers.
 
 mod document;
@@ -13,10 +13,12 @@ mod expectations;
 mod figures;
 mod headline;
 pub mod hints;
+mod html;
 mod markdown;
 mod metrics;
 mod sections;
 mod terminal;
 
+pub use html::html;
 pub use markdown::markdown;
 pub use terminal::{Style, terminal};

@@ -25,6 +25,7 @@ pub fn markdown(record: &Record) -> String {
 fn block(block: &Block) -> Option<String> {
     match block {
         Block::Heading(heading) => Some(format!("## {heading}")),
+        Block::Counts(counts) => Some(counts.sentence()),
         Block::Paragraph(text) => Some(inline(text)),
         Block::List(items) => lines(items.iter().map(|item| format!("- {}", inline(item)))),
         Block::Facts(facts) => lines(

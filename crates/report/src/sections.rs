@@ -7,11 +7,25 @@ mod evidence;
 mod interpretation;
 mod measurements;
 mod result;
+pub(crate) mod scenario;
 
 use inferno_measure::record::{ExpectationResult, Record, Verdict};
 
 use crate::document::{Document, Text, Tone};
 use crate::{expectations, figures};
+
+/// Headings by which a layout finds the section that it shows in another way.
+pub(crate) const RESULT: &str = "Result";
+/// See [`RESULT`].
+pub(crate) const WARNINGS: &str = "Warning signs";
+/// See [`RESULT`].
+pub(crate) const SUITABILITY: &str = "Suitability";
+/// See [`RESULT`].
+pub(crate) const COLD_START: &str = "Cold start";
+/// See [`RESULT`].
+pub(crate) const FIGURES: &str = "Figures";
+/// See [`RESULT`].
+pub(crate) const TIMINGS: &str = "Timings";
 
 /// How much of a report is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

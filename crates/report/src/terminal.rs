@@ -56,6 +56,7 @@ fn rendered(page: &layout::Page, block: &Block) -> String {
         Block::Heading(heading) => {
             page.paragraph(&Text::toned(heading.to_uppercase(), Tone::Strong))
         }
+        Block::Counts(counts) => page.paragraph(&counts.sentence().into()),
         Block::Paragraph(text) => page.paragraph(text),
         Block::List(items) => page.list(items),
         Block::Facts(facts) => page.facts(facts),

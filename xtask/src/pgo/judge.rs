@@ -16,6 +16,8 @@ pub(super) enum Format {
     Table,
     /// The whole report
     Markdown,
+    /// The whole report as a page for browsers
+    Html,
     /// The record itself
     Json,
 }
@@ -37,6 +39,7 @@ pub(super) fn print(record: &Record, format: Format) -> Result<()> {
     let text = match format {
         Format::Table => inferno_report::terminal(record, width(), style()),
         Format::Markdown => inferno_report::markdown(record),
+        Format::Html => inferno_report::html(record),
         Format::Json => {
             serde_json::to_string_pretty(record).map_err(|error| Error::Check(error.to_string()))?
                 + "\n"

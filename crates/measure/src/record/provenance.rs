@@ -127,6 +127,60 @@ pub struct Profile {
     pub holdout_overlap: Option<f64>,
     /// The training runs.
     pub workloads: Vec<TrainingWorkload>,
+    /// The functions that hold most of the counts, the hottest first; empty in records that were
+    /// made before this was gathered.
+    #[serde(default)]
+    pub hottest: Vec<HotFunction>,
+}
+
+/// A function that the training ran often, and what the profile made of it.
+///
+/// Functions are told apart by their demangled names without hashes. Copies of one generic function
+/// may share a name: then the figures are sums.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct HotFunction {
+    /// Demangled name.
+    pub name: String,
+    /// Share of all counts of the profile.
+    pub counts_share: f64,
+    /// Functions of this name in the profile.
+    pub copies: u32,
+    /// Its machine code in the baseline.
+    pub baseline: FunctionCode,
+    /// Its machine code in the candidate.
+    pub candidate: FunctionCode,
+}
+
+/// The machine code of a function in one binary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum FunctionCode {
+    /// It has code of its own.
+    Own {
+        /// Size in bytes, by the symbol table.
+        size_bytes: u64,
+        /// Symbols of this name, cold parts that were split off among them.
+        symbols: u32,
+        /// The section's class where the linker kept it apart.
+        placement: Option<Placement>,
+    },
+    /// No symbol has its name: it was inlined wherever it is called, or is not there.
+    InlinedOrGone,
+    /// The binary has no symbol table.
+    NotKnown,
+}
+
+/// Where the compiler wants a function to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Placement {
+    /// Among the code that runs often (`.text.hot`).
+    Hot,
+    /// Among the code that hardly runs (`.text.unlikely`).
+    Unlikely,
 }
 
 /// One training run.

@@ -189,6 +189,17 @@ fn profile() -> Profile {
             raw_files: 1,
             wall_s: 12.5,
         }],
+        hottest: vec![HotFunction {
+            name: "engine::Kernel<T>::run".to_owned(),
+            counts_share: 0.87,
+            copies: 2,
+            baseline: FunctionCode::Own {
+                size_bytes: 1234,
+                symbols: 2,
+                placement: None,
+            },
+            candidate: FunctionCode::InlinedOrGone,
+        }],
     }
 }
 

@@ -82,6 +82,18 @@ impl Counts {
         (total > 0).then(|| held as f64 / total as f64)
     }
 
+    /// The sum of the block counts of each function, by the profile's name for it.
+    pub fn by_function(&self) -> impl Iterator<Item = (&str, u64)> {
+        let sum = |blocks: &Vec<u64>| {
+            blocks
+                .iter()
+                .fold(0, |sum: u64, &count| sum.saturating_add(count))
+        };
+        self.0
+            .iter()
+            .map(move |(name, blocks)| (name.as_str(), sum(blocks)))
+    }
+
     fn blocks(&self) -> impl Iterator<Item = u64> {
         self.0.values().flatten().copied()
     }

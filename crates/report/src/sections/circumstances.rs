@@ -1,6 +1,6 @@
 //! Where and how long: stage timings with the pipeline's own share, machine and compilers.
 
-use inferno_measure::record::{Record, StageState, Timings};
+use inferno_measure::record::{Input, Record, StageState, Timings};
 
 use super::fact_share;
 use crate::document::{Block, Column, Row, Table, Text, Tone};
@@ -8,8 +8,8 @@ use crate::figures::{bytes, percent, seconds, short_hash};
 
 pub(super) fn blocks(record: &Record) -> Vec<Block> {
     let timings = &record.timings;
-    vec![
-        Block::Heading("Timings"),
+    let mut blocks = vec![
+        Block::Heading(super::TIMINGS),
         Block::Table(stages(timings)),
         Block::Paragraph(
             Text::from(format!(
@@ -21,7 +21,31 @@ pub(super) fn blocks(record: &Record) -> Vec<Block> {
         ),
         Block::Heading("Environment"),
         Block::Facts(environment(record)),
-    ]
+    ];
+    if !record.inputs.is_empty() {
+        blocks.push(Block::Heading("Inputs"));
+        blocks.push(Block::Table(inputs(&record.inputs)));
+    }
+    blocks
+}
+
+/// The files that workloads and scenarios read.
+fn inputs(inputs: &[Input]) -> Table {
+    let row = |input: &Input| {
+        Row::Cells(vec![
+            Text::literal(&input.path),
+            bytes(input.size_bytes as f64).into(),
+            Text::literal(short_hash(&input.sha256)),
+        ])
+    };
+    Table {
+        columns: vec![
+            Column::words("file"),
+            Column::numbers("size"),
+            Column::words("SHA-256"),
+        ],
+        rows: inputs.iter().map(row).collect(),
+    }
 }
 
 fn stages(timings: &Timings) -> Table {

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use inferno_measure::record::{
-    Artifact, Artifacts, CheckOutcome, NullRebuild, Profile, Record, Verification,
+    Artifact, Artifacts, CheckOutcome, FunctionCode, HotFunction, NullRebuild, Placement, Profile,
+    Record, Verification,
 };
 
 use super::fact_share;
 use crate::document::{Block, Column, Row, Table, Text, Tone};
-use crate::figures::{bytes, count, seconds, short_hash};
+use crate::figures::{bytes, change, count, percent, plural, seconds, short_hash};
 
 pub(super) fn blocks(record: &Record) -> Vec<Block> {
     let mut blocks = vec![Block::Heading("Verification")];
@@ -117,7 +118,7 @@ fn profile(profile: &Profile) -> Vec<Block> {
             fact_share(profile.holdout_overlap),
         ),
     ];
-    vec![
+    let mut blocks = vec![
         Block::Heading("Profile"),
         Block::Facts(facts),
         Block::Table(Table {
@@ -142,7 +143,93 @@ fn profile(profile: &Profile) -> Vec<Block> {
                 })
                 .collect(),
         }),
+    ];
+    if !profile.hottest.is_empty() {
+        blocks.extend(hottest(&profile.hottest));
+    }
+    blocks
+}
+
+/// How the profile changed the code that it says matters.
+fn hottest(functions: &[HotFunction]) -> Vec<Block> {
+    let total: f64 = functions.iter().map(|function| function.counts_share).sum();
+    let statement = format!(
+        "The {} of the profile with the most counts hold {} of them. Sizes are of machine code; \
+         functions of one name, such as copies of a generic one, are summed, with their number.",
+        plural(functions.len(), "function"),
+        percent(total)
+    );
+    let row = |function: &HotFunction| {
+        Row::Cells(vec![
+            named(function),
+            percent(function.counts_share).into(),
+            code(function.baseline),
+            code(function.candidate),
+            size_change(function),
+        ])
+    };
+    vec![
+        Block::Heading("Hottest functions"),
+        Block::Paragraph(statement.into()),
+        Block::Table(Table {
+            columns: vec![
+                Column::words("function"),
+                Column::numbers("counts"),
+                Column::numbers("baseline"),
+                Column::numbers("candidate"),
+                Column::numbers("change"),
+            ],
+            rows: functions.iter().map(row).collect(),
+        }),
     ]
+}
+
+fn named(function: &HotFunction) -> Text {
+    let name = Text::literal(&function.name);
+    if function.copies > 1 {
+        name.then(format!(" × {}", function.copies))
+    } else {
+        name
+    }
+}
+
+fn code(code: FunctionCode) -> Text {
+    match code {
+        FunctionCode::Own {
+            size_bytes,
+            symbols,
+            placement,
+        } => {
+            let symbols = match symbols {
+                1 => String::new(),
+                several => format!(" in {several}"),
+            };
+            let placement = match placement {
+                Some(Placement::Hot) => ", hot",
+                Some(Placement::Unlikely) => ", unlikely",
+                None => "",
+            };
+            format!("{}{symbols}{placement}", bytes(size_bytes as f64)).into()
+        }
+        FunctionCode::InlinedOrGone => Text::toned("inlined or gone", Tone::Faint),
+        FunctionCode::NotKnown => Text::toned("not known (no symbols)", Tone::Faint),
+    }
+}
+
+fn size_change(function: &HotFunction) -> Text {
+    match (function.baseline, function.candidate) {
+        (
+            FunctionCode::Own {
+                size_bytes: before, ..
+            },
+            FunctionCode::Own {
+                size_bytes: after, ..
+            },
+        ) => change(after as f64 / before as f64).into(),
+        (FunctionCode::InlinedOrGone, FunctionCode::Own { .. }) => "own code now".into(),
+        (FunctionCode::Own { .. }, FunctionCode::InlinedOrGone) => "inlined now".into(),
+        _ => Text::absent(),
+    }
 }
 
 fn flags(artifacts: &Artifacts) -> Vec<Block> {
@@ -189,12 +276,13 @@ fn missing_from(flags: &[String], others: &[String]) -> Vec<String> {
     missing
 }
 
-/// Use of the profile, its encoding and its diagnostics.
+/// Use of the profile, its encoding and its diagnostics (`-Wwarnings` makes the latter be told).
 fn concerns_profile(flag: &str) -> bool {
     let flag = flag.trim_start_matches("-C").trim_start();
     ["profile-use=", "llvm-args=-pgo-", "llvm-args=-no-pgo-"]
         .iter()
         .any(|start| flag.starts_with(start))
+        || flag == "-Wwarnings"
 }
 
 fn list(flags: &[String]) -> Text {

@@ -1,7 +1,7 @@
 //! How to read the answer: expectations beside results, indicators, warning signs, suitability.
 
 use inferno_measure::record::{Record, Suitability, TrendResult};
-use inferno_measure::scenario::Direction;
+use inferno_measure::scenario::{Direction, Expectation};
 
 use super::{outcome, see};
 use crate::document::{Block, Column, Row, Table, Text, Tone};
@@ -71,16 +71,9 @@ fn measured_range(record: &Record) -> String {
 fn scenarios(record: &Record) -> Table {
     let expected = record.scenarios.iter().filter_map(|scenario| {
         let expected = scenario.scenario.expected?;
-        let verdict = expected
-            .verdict
-            .map(|verdict| verdict.to_string().replace('-', " "));
-        let gain = expected
-            .gain
-            .map(|[low, high]| format!("gain {} to {}", limit(low), limit(high)));
-        let words: Vec<String> = verdict.into_iter().chain(gain).collect();
         Some(Row::Cells(vec![
             Text::literal(&scenario.scenario.name),
-            words.join(", ").into(),
+            self::expected(&expected).into(),
             super::verdict(scenario.verdict),
             scenario
                 .expectation
@@ -96,6 +89,18 @@ fn scenarios(record: &Record) -> Table {
         ],
         rows: expected.collect(),
     }
+}
+
+/// An expectation in the spec's words.
+pub(super) fn expected(expected: &Expectation) -> String {
+    let verdict = expected
+        .verdict
+        .map(|verdict| verdict.to_string().replace('-', " "));
+    let gain = expected
+        .gain
+        .map(|[low, high]| format!("gain {} to {}", limit(low), limit(high)));
+    let words: Vec<String> = verdict.into_iter().chain(gain).collect();
+    words.join(", ")
 }
 
 fn classes(record: &Record) -> Table {
@@ -163,7 +168,7 @@ fn observations(record: &Record) -> Vec<Block> {
     items.extend(recorded.map(|hint| Text::from(hint.text.as_str())));
     let mut blocks = vec![Block::Heading("How to read it"), Block::List(items)];
     if !warnings.is_empty() {
-        blocks.push(Block::Heading("Warning signs"));
+        blocks.push(Block::Heading(super::WARNINGS));
         blocks.push(Block::List(warnings.into_iter().map(observation).collect()));
     }
     blocks
@@ -200,7 +205,7 @@ fn suitability(suitability: &Suitability) -> Vec<Block> {
         ])
     });
     vec![
-        Block::Heading("Suitability"),
+        Block::Heading(super::SUITABILITY),
         Block::Paragraph(score.into()),
         Block::Table(Table {
             columns: vec![

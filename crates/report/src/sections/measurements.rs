@@ -21,7 +21,7 @@ const COSTS: [(&str, &str); 5] = [
 
 pub(super) fn blocks(record: &Record) -> Vec<Block> {
     let mut blocks = cold_start(record);
-    blocks.push(Block::Heading("Figures"));
+    blocks.push(Block::Heading(super::FIGURES));
     blocks.push(Block::Paragraph(
         "Medians over all samples; the change compares the arms pair by pair, as the verdict does. \
          These intervals hold for one figure each and decide nothing."
@@ -33,6 +33,19 @@ pub(super) fn blocks(record: &Record) -> Vec<Block> {
     }));
     blocks.extend(absent(record).map(Block::Paragraph));
     blocks
+}
+
+/// All figures of `scenario`: the parts of a cold start first, where it has them.
+pub(super) fn scenario(scenario: &ScenarioResult) -> Table {
+    let cold = has_cold_start(scenario).then(|| cold_start_parts(scenario));
+    Table {
+        columns: columns(),
+        rows: cold
+            .into_iter()
+            .flatten()
+            .chain(scenario_figures(scenario))
+            .collect(),
+    }
 }
 
 fn columns() -> Vec<Column> {
@@ -47,28 +60,35 @@ fn columns() -> Vec<Column> {
 
 /// A part that no log line told is said to be missing, wherever a cold start is measured.
 fn cold_start(record: &Record) -> Vec<Block> {
-    let cold = record.scenarios.iter().filter(|scenario| {
-        is_in(scenario, "cold-start") || COLD_START.iter().any(|part| part.of(scenario).is_some())
-    });
+    let cold = record
+        .scenarios
+        .iter()
+        .filter(|scenario| has_cold_start(scenario));
     let rows: Vec<Row> = cold
-        .flat_map(|scenario| {
-            let parts = COLD_START.iter().map(|part| match part.of(scenario) {
-                Some(metric) => cells(part.label.into(), metric),
-                None => not_measured(part.label),
-            });
-            std::iter::once(group(scenario)).chain(parts.collect::<Vec<Row>>())
-        })
+        .flat_map(|scenario| std::iter::once(group(scenario)).chain(cold_start_parts(scenario)))
         .collect();
     if rows.is_empty() {
         return Vec::new();
     }
     vec![
-        Block::Heading("Cold start"),
+        Block::Heading(super::COLD_START),
         Block::Table(Table {
             columns: columns(),
             rows,
         }),
     ]
+}
+
+fn has_cold_start(scenario: &ScenarioResult) -> bool {
+    is_in(scenario, "cold-start") || COLD_START.iter().any(|part| part.of(scenario).is_some())
+}
+
+fn cold_start_parts(scenario: &ScenarioResult) -> Vec<Row> {
+    let part = |part: &Known| match part.of(scenario) {
+        Some(metric) => cells(part.label.into(), metric),
+        None => not_measured(part.label),
+    };
+    COLD_START.iter().map(part).collect()
 }
 
 fn figures(record: &Record) -> Vec<Row> {

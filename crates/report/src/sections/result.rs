@@ -3,9 +3,10 @@
 use inferno_measure::record::{Record, ScenarioResult, Verdict};
 use inferno_measure::scenario::Role;
 
+use super::scenario::reason;
 use super::{interval, outcome, see, share, verdict};
 use crate::document::{Block, Column, Row, Table, Text, Tone};
-use crate::figures::{change, limit, plural};
+use crate::figures::{change, limit};
 use crate::headline::{self, Counts};
 
 /// The run in a sentence or two.
@@ -23,10 +24,8 @@ pub(super) fn blocks(record: &Record) -> Vec<Block> {
         return blocks;
     }
     let counts = Counts::of(&record.scenarios);
-    blocks.push(Block::Paragraph(
-        format!("{}: {counts}.", plural(counts.all(), "scenario")).into(),
-    ));
-    blocks.push(Block::Heading("Result"));
+    blocks.push(Block::Counts(counts));
+    blocks.push(Block::Heading(super::RESULT));
     blocks.push(Block::Table(scenarios(record)));
     blocks.push(Block::Paragraph(convention(record)));
     blocks.extend(guards(record).map(Block::Paragraph));
@@ -134,17 +133,13 @@ fn open_questions(record: &Record) -> Vec<Block> {
 }
 
 fn open_question(scenario: &ScenarioResult) -> Text {
-    let text = Text::literal(&scenario.scenario.name)
+    Text::literal(&scenario.scenario.name)
         .then(": ")
-        .then(sentence(&scenario.reason));
-    match &scenario.remedy {
-        Some(remedy) => text.then(" ").then(sentence(remedy)),
-        None => text,
-    }
+        .then(reason(scenario))
 }
 
 /// `text` with an upper-case first letter and a full stop.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     let text = text.trim();
     let end = if text.ends_with(['.', '!', '?']) {
         ""

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use inferno_measure::record::{
-    Artifact, Artifacts, Audit, Check, CheckOutcome, Declared, Estimate, ExpectationResult, Host,
-    MetricResult, NullRebuild, Profile, Record, Regime, ScenarioResult, Spec, Stage, StageKind,
-    StageState, Summary, Timings, Tool, Toolchain, TrainingWorkload, TrendResult, TrendValue,
-    Validity, Verdict, Verification,
+    Artifact, Artifacts, Audit, Check, CheckOutcome, Declared, Estimate, ExpectationResult,
+    FunctionCode, Host, HotFunction, MetricResult, NullRebuild, Profile, Record, Regime,
+    ScenarioResult, Spec, Stage, StageKind, StageState, Summary, Timings, Tool, Toolchain,
+    TrainingWorkload, TrendResult, TrendValue, Validity, Verdict, Verification,
 };
 use inferno_measure::samples::{NotRun, Samples};
 use inferno_measure::scenario::{Better, Direction, Expectation, Judging, Role, Trend};
@@ -315,6 +315,38 @@ fn profile() -> Profile {
             raw_files: 1,
             wall_s: 41.3,
         }],
+        hottest: vec![
+            hot_function("engine::dot<T>", 0.87, own(1_840), own(1_210)),
+            hot_function(
+                "engine::step",
+                0.05,
+                FunctionCode::InlinedOrGone,
+                FunctionCode::NotKnown,
+            ),
+        ],
+    }
+}
+
+fn own(size_bytes: u64) -> FunctionCode {
+    FunctionCode::Own {
+        size_bytes,
+        symbols: 1,
+        placement: None,
+    }
+}
+
+fn hot_function(
+    name: &str,
+    counts_share: f64,
+    baseline: FunctionCode,
+    candidate: FunctionCode,
+) -> HotFunction {
+    HotFunction {
+        name: name.into(),
+        counts_share,
+        copies: 2,
+        baseline,
+        candidate,
     }
 }
 

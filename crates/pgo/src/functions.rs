@@ -1,0 +1,275 @@
+//! The hottest functions of a profile, and what became of each in the candidate.
+//!
+//! Takes a profile's counts and the symbol tables of both arms; gives sizes beside shares. A function
+//! is found again by its demangled name without hashes, because the hash of the same function may
+//! differ between builds. What several functions share a name, such as the copies of a generic one,
+//! is summed, and their number told. It must not judge.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+
+use inferno_measure::record::{FunctionCode, HotFunction, Placement};
+use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
+
+use crate::error::{Error, Result};
+use crate::profile::counts::Counts;
+
+/// More than these few say nothing more: the hottest twenty hold nearly all counts of most programs.
+const HOTTEST_MAX: usize = 20;
+
+/// What LLVM and linkers append to the symbol of a function, or of a part of it.
+const SUFFIXES: [&str; 6] = [
+    ".llvm.",
+    ".cold",
+    ".__uniq.",
+    ".part.",
+    ".isra.",
+    ".constprop.",
+];
+
+/// The functions that hold most of `counts`, at most twenty, the hottest first.
+///
+/// # Errors
+/// [`Error::Io`], and [`Error::Verification`] when a file is no binary.
+pub fn hottest(counts: &Counts, baseline: &Path, candidate: &Path) -> Result<Vec<HotFunction>> {
+    let (baseline, candidate) = (Symbols::read(baseline)?, Symbols::read(candidate)?);
+    Ok(ranked(counts)
+        .into_iter()
+        .map(|(name, ran)| HotFunction {
+            counts_share: ran.counts as f64 / counts.total() as f64,
+            copies: ran.copies,
+            baseline: baseline.code(&name),
+            candidate: candidate.code(&name),
+            name,
+        })
+        .collect())
+}
+
+/// What a profile says of all functions of one name.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Ran {
+    counts: u64,
+    copies: u32,
+}
+
+fn ranked(counts: &Counts) -> Vec<(String, Ran)> {
+    let mut by_name: BTreeMap<String, Ran> = BTreeMap::new();
+    for (symbol, count) in counts.by_function().filter(|(_, count)| *count > 0) {
+        let ran = by_name.entry(readable(symbol)).or_default();
+        ran.counts = ran.counts.saturating_add(count);
+        ran.copies += 1;
+    }
+    let mut ranked: Vec<(String, Ran)> = by_name.into_iter().collect();
+    ranked.sort_by_key(|(_, ran)| std::cmp::Reverse(ran.counts));
+    ranked.truncate(HOTTEST_MAX);
+    ranked
+}
+
+/// The name of a function as people know it, from the profile's name or from a symbol.
+///
+/// A profile puts the file or the compilation unit before the name of a function that is local to it
+/// (`file;name`, LLVM `getIRPGOObjectName`).
+fn readable(symbol: &str) -> String {
+    let name = symbol.rsplit(';').next().unwrap_or(symbol);
+    let end = SUFFIXES
+        .iter()
+        .filter_map(|suffix| name.find(suffix))
+        .min()
+        .unwrap_or(name.len());
+    format!("{:#}", rustc_demangle::demangle(&name[..end]))
+}
+
+/// The functions of a binary by name; `None` where the symbol table was stripped.
+struct Symbols(Option<BTreeMap<String, FunctionCode>>);
+
+impl Symbols {
+    fn read(path: &Path) -> Result<Self> {
+        let content = std::fs::read(path).map_err(Error::io("read", path))?;
+        let file = object::File::parse(&*content).map_err(|error| Error::Verification {
+            check: "binary",
+            message: format!("`{}`: {error}", path.display()),
+            hint: "the pipeline reads ELF and Mach-O executables; run again with --fresh".into(),
+        })?;
+        let mut functions = BTreeMap::new();
+        let mut seen = HashSet::new();
+        for symbol in file.symbols() {
+            // Mach-O does not tell sizes. Two names of one address are one function.
+            if symbol.kind() != SymbolKind::Text
+                || symbol.size() == 0
+                || !seen.insert(symbol.address())
+            {
+                continue;
+            }
+            let Ok(name) = symbol.name() else { continue };
+            let section = symbol
+                .section_index()
+                .and_then(|index| file.section_by_index(index).ok());
+            let placement = section.and_then(|section| placement(section.name().ok()?));
+            let code = functions
+                .entry(readable(name))
+                .or_insert(FunctionCode::InlinedOrGone);
+            *code = with(*code, symbol.size(), placement);
+        }
+        Ok(Self((!functions.is_empty()).then_some(functions)))
+    }
+
+    fn code(&self, name: &str) -> FunctionCode {
+        match &self.0 {
+            None => FunctionCode::NotKnown,
+            Some(functions) => functions
+                .get(name)
+                .copied()
+                .unwrap_or(FunctionCode::InlinedOrGone),
+        }
+    }
+}
+
+/// `code` and one more symbol. Parts in different places have no place together.
+fn with(code: FunctionCode, more_bytes: u64, placement: Option<Placement>) -> FunctionCode {
+    match code {
+        FunctionCode::Own {
+            size_bytes,
+            symbols,
+            placement: before,
+        } => FunctionCode::Own {
+            size_bytes: size_bytes + more_bytes,
+            symbols: symbols + 1,
+            placement: before.filter(|_| before == placement),
+        },
+        FunctionCode::InlinedOrGone | FunctionCode::NotKnown => FunctionCode::Own {
+            size_bytes: more_bytes,
+            symbols: 1,
+            placement,
+        },
+    }
+}
+
+/// Most linkers join all code in `.text`: then nothing is told.
+fn placement(section: &str) -> Option<Placement> {
+    if section.starts_with(".text.hot") {
+        Some(Placement::Hot)
+    } else if section.starts_with(".text.unlikely") {
+        Some(Placement::Unlikely)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_the_same_whatever_the_build_appends() {
+        for (symbol, expected) in [
+            ("_ZN4gain3run17h0123456789abcdefE", "gain::run"),
+            (
+                "_ZN4gain3run17hfedcba9876543210E.llvm.1234567890",
+                "gain::run",
+            ),
+            (
+                "gain.3f2a-cgu.0;_ZN4gain3run17h0123456789abcdefE",
+                "gain::run",
+            ),
+            (
+                "/src/a b/main.rs;_ZN4gain3run17h0123456789abcdefE",
+                "gain::run",
+            ),
+            ("_ZN4gain3run17h0123456789abcdefE.cold", "gain::run"),
+            ("_ZN4gain3run17h0123456789abcdefE.cold.1", "gain::run"),
+            ("_RNvCs1234_7mycrate3foo", "mycrate::foo"),
+            ("_RNvCs1234_7mycrate3foo.llvm.99", "mycrate::foo"),
+            ("_RNvCsABCD_7mycrate3foo", "mycrate::foo"),
+            (
+                "_ZN54_$LT$T$u20$as$u20$core..fmt..Display$GT$3fmt17h0123456789abcdefE",
+                "<T as core::fmt::Display>::fmt",
+            ),
+            ("ggml_vec_dot_q4_1_q8_1", "ggml_vec_dot_q4_1_q8_1"),
+            ("main", "main"),
+        ] {
+            assert_eq!(readable(symbol), expected, "{symbol}");
+        }
+    }
+
+    fn shown(functions: &[(&str, u64)]) -> Counts {
+        let lines = functions.iter().map(|(name, count)| {
+            format!("  {name}:\n    Hash: 0x1\n    Counters: 1\n    Block counts: [{count}]\n")
+        });
+        Counts::parse(&lines.collect::<Vec<_>>().concat())
+    }
+
+    #[test]
+    fn copies_of_a_generic_function_are_summed_and_counted() {
+        let counts = shown(&[
+            ("_ZN1a1fE", 10),
+            ("_ZN1a3run17h0123456789abcdefE", 60),
+            ("u.0;_ZN1a3run17hfedcba9876543210E", 30),
+            ("_ZN1a5never17h0123456789abcdefE", 0),
+        ]);
+        let ranked = ranked(&counts);
+        assert_eq!(ranked.len(), 2, "{ranked:?}");
+        assert_eq!(ranked[0].0, "a::run");
+        assert_eq!(
+            ranked[0].1,
+            Ran {
+                counts: 90,
+                copies: 2
+            }
+        );
+    }
+
+    #[test]
+    fn only_the_hottest_are_listed() {
+        let names: Vec<String> = (0..50).map(|index| format!("f{index}")).collect();
+        let counts: Vec<(&str, u64)> = names
+            .iter()
+            .zip(1..)
+            .map(|(name, count)| (name.as_str(), count))
+            .collect();
+        let ranked = ranked(&shown(&counts));
+        assert_eq!(ranked.len(), HOTTEST_MAX);
+        assert_eq!((ranked[0].0.as_str(), ranked[0].1.counts), ("f49", 50));
+    }
+
+    #[test]
+    fn parts_of_a_function_are_one() {
+        let hot = with(FunctionCode::InlinedOrGone, 100, Some(Placement::Hot));
+        let both = with(hot, 20, Some(Placement::Unlikely));
+        assert_eq!(
+            both,
+            FunctionCode::Own {
+                size_bytes: 120,
+                symbols: 2,
+                placement: None
+            }
+        );
+    }
+
+    #[test]
+    fn a_stripped_binary_is_not_known_and_this_test_has_symbols() {
+        assert_eq!(Symbols(None).code("main"), FunctionCode::NotKnown);
+        let this = std::env::current_exe().expect("a path");
+        let symbols = Symbols::read(&this).expect("a binary");
+        assert_eq!(
+            symbols.code("no::such::function"),
+            FunctionCode::InlinedOrGone
+        );
+        if cfg!(target_os = "linux") {
+            assert!(matches!(symbols.code("main"), FunctionCode::Own { .. }));
+        }
+    }
+
+    #[test]
+    fn what_is_no_binary_is_refused_by_name() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), "no binary").expect("written");
+        let Err(error) = Symbols::read(file.path()) else {
+            panic!("accepted");
+        };
+        assert!(
+            error
+                .to_string()
+                .contains(&file.path().display().to_string())
+        );
+    }
+}
