@@ -181,7 +181,7 @@ mod tests {
             ("_RNvCs1234_7mycrate3foo.llvm.99", "mycrate::foo"),
             ("_RNvCsABCD_7mycrate3foo", "mycrate::foo"),
             (
-                "_ZN54_$LT$T$u20$as$u20$core..fmt..Display$GT$3fmt17h0123456789abcdefE",
+                "_ZN40_$LT$T$u20$as$u20$core..fmt..Display$GT$3fmt17h0123456789abcdefE",
                 "<T as core::fmt::Display>::fmt",
             ),
             ("ggml_vec_dot_q4_1_q8_1", "ggml_vec_dot_q4_1_q8_1"),
