@@ -37,12 +37,12 @@ pub struct Record {
     pub created: String,
     /// The program that made it.
     pub tool: Tool,
-    /// The spec as it was read.
-    pub spec: Spec,
+    /// The spec as it was read; `None` when two programs were compared without one.
+    pub spec: Option<Spec>,
     /// The machine; no names, no absolute paths.
     pub host: Host,
-    /// The compilers.
-    pub toolchain: Toolchain,
+    /// The compilers; `None` when this tool did not build the binaries.
+    pub toolchain: Option<Toolchain>,
     /// The binaries.
     pub artifacts: Artifacts,
     /// Files that the workloads and scenarios read.

@@ -59,7 +59,7 @@ pub(crate) fn record(
             name: "inferno-pgo".into(),
             version: env!("CARGO_PKG_VERSION").into(),
         },
-        spec: record::Spec {
+        spec: Some(record::Spec {
             path: spec
                 .path
                 .file_name()
@@ -68,14 +68,14 @@ pub(crate) fn record(
                 .into_owned(),
             sha256: spec.sha256.clone(),
             text: spec.text.clone(),
-        },
+        }),
         host: host::describe(),
-        toolchain: Toolchain {
+        toolchain: Some(Toolchain {
             rustc: session.workshop.compiler.version.clone(),
             llvm: session.workshop.compiler.llvm.clone(),
             llvm_profdata: Some(llvm_profdata),
             target: session.workshop.target.clone(),
-        },
+        }),
         artifacts: Artifacts {
             baseline: of(proof.baseline),
             instrumented: proof.instrumented.map(of),
@@ -107,7 +107,7 @@ fn described(artifact: &Artifact, spec: &Spec, output: &OutputDir) -> record::Ar
         text_sha256: Some(artifact.text_sha256.clone()),
         text_size_bytes: Some(artifact.text_size_bytes),
         size_bytes: artifact.size_bytes,
-        rustflags: rustflags.collect(),
+        rustflags: Some(rustflags.collect()),
     }
 }
 

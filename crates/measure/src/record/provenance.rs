@@ -89,8 +89,8 @@ pub struct Artifact {
     pub text_size_bytes: Option<u64>,
     /// Size of the file in bytes.
     pub size_bytes: u64,
-    /// The effective flags of rustc.
-    pub rustflags: Vec<String>,
+    /// The effective flags of rustc; `None` when this tool did not build the binary.
+    pub rustflags: Option<Vec<String>>,
 }
 
 /// A file that a workload or a scenario reads.

@@ -107,7 +107,7 @@ fn full() -> Record {
         text_sha256: Some("11".repeat(32)),
         text_size_bytes: Some(1 << 20),
         size_bytes: 1 << 22,
-        rustflags: vec!["-Ctarget-cpu=x86-64-v3".to_owned()],
+        rustflags: Some(vec!["-Ctarget-cpu=x86-64-v3".to_owned()]),
     };
     Record {
         schema: SCHEMA_VERSION,
@@ -117,18 +117,18 @@ fn full() -> Record {
             name: "inferno-pgo".to_owned(),
             version: "0.1.0".to_owned(),
         },
-        spec: Spec {
+        spec: Some(Spec {
             path: "a.toml".to_owned(),
             sha256: "22".repeat(32),
             text: "name".to_owned(),
-        },
+        }),
         host: crate::host::describe(),
-        toolchain: Toolchain {
+        toolchain: Some(Toolchain {
             rustc: "rustc 1.95.0".to_owned(),
             llvm: "22.1.2".to_owned(),
             llvm_profdata: Some("22.1.8".to_owned()),
             target: "x86_64-unknown-linux-gnu".to_owned(),
-        },
+        }),
         artifacts: Artifacts {
             baseline: artifact.clone(),
             instrumented: Some(artifact.clone()),
@@ -235,6 +235,32 @@ fn a_record_is_read_as_it_was_written_and_judged_again_alike() {
         text.lines()
             .all(|line| line.matches("\"seq\"").count() <= 1)
     );
+}
+
+#[test]
+fn what_a_comparison_of_foreign_programs_cannot_know_is_null() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("record.json");
+    let mut record = full();
+    record.spec = None;
+    record.toolchain = None;
+    record.artifacts.baseline.rustflags = None;
+    record.write(&path).unwrap();
+    assert_eq!(Record::read(&path).unwrap(), record);
+    let written: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    for pointer in ["/spec", "/toolchain", "/artifacts/baseline/rustflags"] {
+        assert_eq!(written.pointer(pointer), Some(&Value::Null), "{pointer}");
+    }
+}
+
+/// The record of the repository is of the first version, and stays readable.
+#[test]
+fn a_published_record_is_read() {
+    let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../profiles/results");
+    let published = results.join("2026-11-22-concurrent_inference/record.json");
+    let record = Record::read(&published).unwrap();
+    assert!(record.spec.is_some() && record.toolchain.is_some());
+    assert!(record.artifacts.baseline.rustflags.is_some());
 }
 
 #[test]

@@ -69,14 +69,14 @@ fn stages(timings: &Timings) -> Table {
 }
 
 fn environment(record: &Record) -> Vec<(&'static str, Text)> {
-    let (host, toolchain) = (&record.host, &record.toolchain);
+    let host = &record.host;
     let known =
         |fact: Option<String>| fact.map_or_else(|| Text::toned("unknown", Tone::Faint), Text::from);
     let cores = host.cores.map(|cores| cores.to_string());
     let virtualized = host
         .virtualized
         .map(|yes| if yes { "yes" } else { "no" }.to_owned());
-    vec![
+    let mut facts = vec![
         ("processor", known(host.cpu_model.clone())),
         ("cores", known(cores)),
         (
@@ -87,24 +87,40 @@ fn environment(record: &Record) -> Vec<(&'static str, Text)> {
         ("frequency governor", known(host.governor.clone())),
         ("system", format!("{} {}", host.os, host.arch).into()),
         ("kernel", known(host.kernel.clone())),
-        ("rustc", toolchain.rustc.as_str().into()),
-        ("LLVM", toolchain.llvm.as_str().into()),
-        ("llvm-profdata", known(toolchain.llvm_profdata.clone())),
-        ("target", Text::literal(&toolchain.target)),
-        (
-            "spec",
-            Text::literal(&record.spec.path)
-                .then(" (SHA-256 ")
-                .then(Text::literal(short_hash(&record.spec.sha256)))
-                .then(")"),
-        ),
-        (
-            "made by",
-            format!(
-                "{} {}, {}",
-                record.tool.name, record.tool.version, record.created
-            )
-            .into(),
-        ),
-    ]
+    ];
+    facts.extend(origin(record));
+    facts.push((
+        "made by",
+        format!(
+            "{} {}, {}",
+            record.tool.name, record.tool.version, record.created
+        )
+        .into(),
+    ));
+    facts
+}
+
+/// Compilers and spec, where this tool built the binaries.
+fn origin(record: &Record) -> Vec<(&'static str, Text)> {
+    let unknown = || Text::toned("unknown", Tone::Faint);
+    let mut facts = record.toolchain.as_ref().map_or_else(
+        || vec![("compilers", unknown())],
+        |toolchain| {
+            let profdata = toolchain.llvm_profdata.clone();
+            vec![
+                ("rustc", toolchain.rustc.as_str().into()),
+                ("LLVM", toolchain.llvm.as_str().into()),
+                ("llvm-profdata", profdata.map_or_else(unknown, Text::from)),
+                ("target", Text::literal(&toolchain.target)),
+            ]
+        },
+    );
+    facts.extend(record.spec.as_ref().map(|spec| {
+        let told = Text::literal(&spec.path)
+            .then(" (SHA-256 ")
+            .then(Text::literal(short_hash(&spec.sha256)))
+            .then(")");
+        ("spec", told)
+    }));
+    facts
 }

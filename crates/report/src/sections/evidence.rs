@@ -233,10 +233,16 @@ fn size_change(function: &HotFunction) -> Text {
 }
 
 fn flags(artifacts: &Artifacts) -> Vec<Block> {
-    let (baseline, candidate) = (
+    let (Some(baseline), Some(candidate)) = (
         &artifacts.baseline.rustflags,
         &artifacts.candidate.rustflags,
-    );
+    ) else {
+        let unknown = "Not known: the binaries were not built by this tool.";
+        return vec![
+            Block::Heading("Flags"),
+            Block::Paragraph(Text::toned(unknown, Tone::Faint)),
+        ];
+    };
     let only_baseline = missing_from(baseline, candidate);
     let only_candidate = missing_from(candidate, baseline);
     let shared = missing_from(baseline, &only_baseline);

@@ -71,18 +71,18 @@ pub(crate) fn with_scenarios(scenarios: Vec<ScenarioResult>) -> Record {
             name: "inferno-pgo".into(),
             version: "0.1.0".into(),
         },
-        spec: Spec {
+        spec: Some(Spec {
             path: "profiles/concurrent_inference.toml".into(),
             sha256: hash('c'),
             text: "name = \"concurrent_inference\"".into(),
-        },
+        }),
         host: host(),
-        toolchain: Toolchain {
+        toolchain: Some(Toolchain {
             rustc: "rustc 1.95.0".into(),
             llvm: "22.1.2".into(),
             llvm_profdata: Some("22.1.8".into()),
             target: "x86_64-unknown-linux-gnu".into(),
-        },
+        }),
         artifacts: artifacts(),
         inputs: Vec::new(),
         profile: Some(profile()),
@@ -279,10 +279,12 @@ fn artifacts() -> Artifacts {
         text_sha256: Some(hash(digit)),
         text_size_bytes: Some(size_bytes / 2),
         size_bytes,
-        rustflags: std::iter::once("-Ctarget-cpu=x86-64-v3")
-            .chain(own.iter().copied())
-            .map(str::to_owned)
-            .collect(),
+        rustflags: Some(
+            std::iter::once("-Ctarget-cpu=x86-64-v3")
+                .chain(own.iter().copied())
+                .map(str::to_owned)
+                .collect(),
+        ),
     };
     Artifacts {
         baseline: artifact('a', 5_021_000, &[]),

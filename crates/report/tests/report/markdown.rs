@@ -155,12 +155,28 @@ fn missing_values_are_said_to_be_missing() {
 }
 
 #[test]
+fn a_comparison_of_foreign_programs_claims_no_compiler_and_no_flags() {
+    let mut record = builder::record();
+    record.spec = None;
+    record.toolchain = None;
+    record.artifacts.baseline.rustflags = None;
+    record.artifacts.candidate.rustflags = None;
+    let report = markdown(&record);
+    for line in ["compilers: unknown", "Not known: the binaries"] {
+        assert!(report.contains(line), "{line}\n{report}");
+    }
+    for claim in ["rustc", "SHA-256 `cccc", "The arms differ only"] {
+        assert!(!report.contains(claim), "{claim}\n{report}");
+    }
+}
+
+#[test]
 fn flags_that_are_no_profile_are_reported() {
     let mut record = builder::record();
     let same = "The arms differ only in the flags that concern the profile.";
     assert!(markdown(&record).contains(same));
-    let flags = &mut record.artifacts.candidate.rustflags;
-    flags.push("-Clto=fat".into());
+    let flags = record.artifacts.candidate.rustflags.as_mut();
+    flags.expect("they are known").push("-Clto=fat".into());
     let report = markdown(&record);
     assert!(!report.contains(same), "{report}");
     assert!(
