@@ -1,6 +1,6 @@
 //! The page: what stands where, what may be loaded (nothing), and the style.
 
-use inferno_measure::record::Record;
+use inferno_measure::record::{Record, Spec};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::blocks::{self, printable};
@@ -27,7 +27,7 @@ pub(super) fn page(record: &Record) -> Markup {
     let named: Vec<&str> = sections
         .iter()
         .map(|section| section.heading)
-        .chain([SPEC])
+        .chain(record.spec.is_some().then_some(SPEC))
         .collect();
     html! {
         (DOCTYPE)
@@ -45,7 +45,7 @@ pub(super) fn page(record: &Record) -> Markup {
                 }
                 main {
                     @for section in &sections { (self::section(record, section)) }
-                    (spec(record))
+                    @if let Some(spec) = &record.spec { (self::spec(spec)) }
                 }
             }
         }
@@ -78,9 +78,13 @@ fn origin(record: &Record) -> String {
         .host
         .cores
         .map_or_else(String::new, |cores| format!(", {cores} cores"));
+    let compiler = record
+        .toolchain
+        .as_ref()
+        .map_or_else(String::new, |toolchain| format!("  ·  {}", toolchain.rustc));
     printable(&format!(
-        "{}  ·  {processor}{cores}  ·  {}",
-        record.created, record.toolchain.rustc
+        "{}  ·  {processor}{cores}{compiler}",
+        record.created
     ))
 }
 
@@ -168,8 +172,7 @@ fn rendered(section: &Section) -> Markup {
     }
 }
 
-fn spec(record: &Record) -> Markup {
-    let spec = &record.spec;
+fn spec(spec: &Spec) -> Markup {
     html! {
         section id=(slug(SPEC)) aria-labelledby="spec-heading" {
             h2 id="spec-heading" { (SPEC) }
