@@ -17,6 +17,9 @@ use crate::profile::counts::Counts;
 /// More than these few say nothing more: the hottest twenty hold nearly all counts of most programs.
 const HOTTEST_MAX: usize = 20;
 
+/// Below this share of all counts a function cannot matter, and its share would be printed as zero.
+const SHARE_MIN: f64 = 1e-4;
+
 /// What LLVM and linkers append to the symbol of a function, or of a part of it.
 const SUFFIXES: [&str; 6] = [
     ".llvm.",
@@ -27,7 +30,7 @@ const SUFFIXES: [&str; 6] = [
     ".constprop.",
 ];
 
-/// The functions that hold most of `counts`, at most twenty, the hottest first.
+/// The functions that hold most of `counts`, at most twenty, the hottest first, none below 0.01 %.
 ///
 /// # Errors
 /// [`Error::Io`], and [`Error::Verification`] when a file is no binary.
@@ -61,6 +64,8 @@ fn ranked(counts: &Counts) -> Vec<(String, Ran)> {
     }
     let mut ranked: Vec<(String, Ran)> = by_name.into_iter().collect();
     ranked.sort_by_key(|(_, ran)| std::cmp::Reverse(ran.counts));
+    let total = counts.total() as f64;
+    ranked.retain(|(_, ran)| ran.counts as f64 >= total * SHARE_MIN);
     ranked.truncate(HOTTEST_MAX);
     ranked
 }
@@ -201,10 +206,11 @@ mod tests {
     #[test]
     fn copies_of_a_generic_function_are_summed_and_counted() {
         let counts = shown(&[
-            ("_ZN1a1fE", 10),
-            ("_ZN1a3run17h0123456789abcdefE", 60),
-            ("u.0;_ZN1a3run17hfedcba9876543210E", 30),
+            ("_ZN1a1fE", 10_000),
+            ("_ZN1a3run17h0123456789abcdefE", 60_000),
+            ("u.0;_ZN1a3run17hfedcba9876543210E", 30_000),
             ("_ZN1a5never17h0123456789abcdefE", 0),
+            ("_ZN1a4once17h0123456789abcdefE", 1),
         ]);
         let ranked = ranked(&counts);
         assert_eq!(ranked.len(), 2, "{ranked:?}");
@@ -212,7 +218,7 @@ mod tests {
         assert_eq!(
             ranked[0].1,
             Ran {
-                counts: 90,
+                counts: 90_000,
                 copies: 2
             }
         );

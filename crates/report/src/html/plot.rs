@@ -26,16 +26,15 @@ pub(super) fn stretched(top: f64, height: f64, paths: &Markup) -> Markup {
     }
 }
 
-/// Path data of a dot per point. Points that fall on the same spot, a third of a pixel wide, are
-/// drawn once: a hundred thousand samples need no more room than the page has spots.
+/// Path data of a dot per point. Points that fall on the same spot, a pixel wide, are drawn once: a
+/// hundred thousand samples need no more room than the page has spots.
 pub(super) fn dots(points: impl IntoIterator<Item = (f64, f64)>) -> String {
     let spots: BTreeSet<(i64, i64)> = points
         .into_iter()
-        .map(|(x, y)| ((x * 3.0).round() as i64, (y * 3.0).round() as i64))
+        .map(|(x, y)| (x.round() as i64, y.round() as i64))
         .collect();
-    let dot =
-        |(x, y): (i64, i64)| format!("M{} {}h0", number(x as f64 / 3.0), number(y as f64 / 3.0));
-    spots.into_iter().map(dot).collect::<Vec<String>>().concat()
+    let dots = spots.into_iter().map(|(x, y)| format!("M{x} {y}h0"));
+    dots.collect::<Vec<String>>().concat()
 }
 
 /// A coordinate without decimals that no screen shows.
@@ -69,7 +68,7 @@ mod tests {
 
     #[test]
     fn dots_on_one_spot_are_drawn_once() {
-        let path = dots([(1.0, 2.0), (1.01, 2.01), (500.0, 2.0)]);
+        let path = dots([(1.0, 2.0), (1.3, 2.4), (500.0, 2.0)]);
         assert_eq!(path, "M1 2h0M500 2h0");
     }
 

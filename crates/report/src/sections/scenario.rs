@@ -93,6 +93,13 @@ fn measured(scenario: &ScenarioResult) -> Vec<(&'static str, Text)> {
         ),
         ("spread of restarts", share(scenario.restart_sd)),
     ];
+    if let Some(layouts) = scenario.layouts {
+        facts.push((
+            "code layouts",
+            format!("{layouts}, the unit of the intervals").into(),
+        ));
+        facts.push(("spread of layouts", share(scenario.layout_sd)));
+    }
     if scenario.pair_sd.is_some() {
         facts.push(("spread of pairs", share(scenario.pair_sd)));
     }

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use inferno_measure::record::{
     Artifact, Artifacts, Audit, Check, CheckOutcome, Declared, Estimate, ExpectationResult,
     FunctionCode, Host, HotFunction, MetricResult, NullRebuild, Profile, Record, Regime,
-    ScenarioResult, Spec, Stage, StageKind, StageState, Summary, Timings, Tool, Toolchain,
-    TrainingWorkload, TrendResult, TrendValue, Validity, Verdict, Verification,
+    ScenarioResult, Spec, Stage, StageKind, StageState, Suitability, SuitabilityInput, Summary,
+    Timings, Tool, Toolchain, TrainingWorkload, TrendResult, TrendValue, Validity, Verdict,
+    Verification,
 };
-use inferno_measure::samples::{NotRun, Samples};
+use inferno_measure::samples::{Arm, NotRun, Pair, Phase, Restart, Sample, Samples};
 use inferno_measure::scenario::{Better, Direction, Expectation, Judging, Role, Trend};
 
 /// A run with one scenario of each verdict, cold and warm.
@@ -59,6 +60,108 @@ pub(crate) fn record() -> Record {
     slow.expectation = Some(ExpectationResult::NotMet);
     let open = inconclusive("high/200", "high_concurrency_pgo_comparison");
     with_scenarios(vec![cold, warm, slow, open])
+}
+
+/// [`record`], with raw samples in every scenario that was measured.
+pub(crate) fn sampled() -> Record {
+    let mut record = record();
+    for scenario in &mut record.scenarios {
+        if let Some(effect) = scenario.effect {
+            scenario.simultaneous_low = scenario.ci_low.map(|low| low - 0.004);
+            scenario.simultaneous_high = scenario.ci_high.map(|high| high + 0.004);
+            scenario.samples = samples(8, 20, effect);
+        }
+    }
+    record
+}
+
+/// Warm samples around an effect: a warm-up and `pairs` judged pairs in each of `restarts`.
+pub(crate) fn samples(restarts: u32, pairs: u32, effect: f64) -> Samples {
+    let wall_ns = |step: u32| 85_000_000 + u64::from(step.wrapping_mul(7919) % 4_001) * 1_000;
+    let sample = |wall_ns: u64| Sample {
+        wall_ns,
+        ..Sample::default()
+    };
+    let pair = |restart: u32, index: u32| Pair {
+        seq: u64::from(index),
+        phase: if index == 0 {
+            Phase::Warmup
+        } else {
+            Phase::Measured
+        },
+        turn: index,
+        turn_position: 0,
+        order: vec![Arm::Baseline, Arm::Candidate],
+        baseline: sample(wall_ns(restart * 31 + index)),
+        control: None,
+        candidate: sample((wall_ns(restart * 17 + index * 3) as f64 * effect) as u64),
+        output: None,
+    };
+    let restart = |index: u32| Restart {
+        index,
+        layout: None,
+        start_order: vec![Arm::Baseline, Arm::Candidate],
+        startup_ns: None,
+        idle_cpu_ns: None,
+        host: None,
+        pairs: (0..=pairs).map(|number| pair(index, number)).collect(),
+    };
+    Samples {
+        not_run: None,
+        restarts: (0..restarts).map(restart).collect(),
+    }
+}
+
+/// Puts `text` wherever a record holds text of a spec, a program or a machine.
+pub(crate) fn poison(record: &mut Record, text: &str) {
+    let told = || text.to_owned();
+    record.name = told();
+    record.created = told();
+    (record.tool.name, record.tool.version) = (told(), told());
+    (record.spec.path, record.spec.text) = (told(), told());
+    record.host.cpu_model = Some(told());
+    record.host.kernel = Some(told());
+    record.host.governor = Some(told());
+    record.toolchain.rustc = told();
+    record.artifacts.candidate.rustflags.push(told());
+    for check in &mut record.verification.checks {
+        (check.name, check.detail) = (told(), told());
+    }
+    let profile = record.profile.as_mut().expect("a profile");
+    profile.hottest[0].name = told();
+    profile.workloads[0].name = told();
+    for stage in &mut record.timings.stages {
+        stage.name = told();
+    }
+    for scenario in &mut record.scenarios {
+        scenario.scenario.name = told();
+        scenario.scenario.class.push(told());
+        scenario.reason = told();
+        scenario.remedy = scenario.remedy.is_some().then(told);
+        scenario.validity.notes = vec![told()];
+        for metric in scenario.metrics.values_mut() {
+            metric.unit = told();
+        }
+    }
+}
+
+/// A prediction.
+pub(crate) fn suitability() -> Suitability {
+    let input = |value, detail: &str| SuitabilityInput {
+        value,
+        unit: "share".into(),
+        detail: detail.into(),
+    };
+    Suitability {
+        score: 12.0,
+        low: 1.0,
+        high: 40.0,
+        confidence: 0.9,
+        inputs: BTreeMap::from([
+            ("instrumentable".into(), input(Some(0.87), "perf")),
+            ("mispredicted".into(), input(None, "no counters here")),
+        ]),
+    }
 }
 
 /// A run with these scenarios.

@@ -3,5 +3,6 @@
 mod builder;
 mod headline;
 mod hints;
+mod html;
 mod markdown;
 mod terminal;
