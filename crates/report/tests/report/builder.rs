@@ -118,12 +118,14 @@ pub(crate) fn poison(record: &mut Record, text: &str) {
     record.name = told();
     record.created = told();
     (record.tool.name, record.tool.version) = (told(), told());
-    (record.spec.path, record.spec.text) = (told(), told());
+    let spec = record.spec.as_mut().expect("a spec");
+    (spec.path, spec.text) = (told(), told());
     record.host.cpu_model = Some(told());
     record.host.kernel = Some(told());
     record.host.governor = Some(told());
-    record.toolchain.rustc = told();
-    record.artifacts.candidate.rustflags.push(told());
+    record.toolchain.as_mut().expect("a compiler").rustc = told();
+    let flags = &mut record.artifacts.candidate.rustflags;
+    flags.as_mut().expect("flags").push(told());
     for check in &mut record.verification.checks {
         (check.name, check.detail) = (told(), told());
     }
