@@ -96,8 +96,8 @@ impl Pairs {
         let interval = stats::t_interval(&logs, ALPHA).expect("at least two pairs");
         Ratio {
             estimate: interval.center.exp(),
-            low: interval.low().exp(),
-            high: interval.high().exp(),
+            low: interval.low.exp(),
+            high: interval.high.exp(),
             pairs: logs.len(),
         }
     }

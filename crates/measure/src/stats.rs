@@ -2,6 +2,8 @@
 //!
 //! Takes ln ratios, gives estimates and intervals. Knows nothing of arms or scenarios.
 
+mod signed_rank;
+
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
 /// Scales the median absolute deviation to the standard deviation of a normal
@@ -9,30 +11,58 @@ use statrs::distribution::{ContinuousCDF as _, StudentsT};
 const MAD_TO_SD: f64 = 1.482_602_218_505_602;
 /// Power at which the minimum detectable effect is stated.
 const POWER: f64 = 0.80;
+/// From so many values on, [`location_interval`] rests on signed ranks. Below, t intervals are the
+/// narrower ones for near-normal noise, and reach every level (see `docs/measuring.md`).
+pub const LEAST_FOR_SIGNED_RANK: usize = 25;
 
-/// Location and two-sided t interval of a sample.
+/// Location and two-sided interval of a sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
     /// The location.
     pub center: f64,
-    /// From the location to either bound.
-    pub half_width: f64,
+    /// The lower bound.
+    pub low: f64,
+    /// The upper bound.
+    pub high: f64,
 }
 
 impl Interval {
-    /// The lower bound.
-    pub fn low(&self) -> f64 {
-        self.center - self.half_width
-    }
-
-    /// The upper bound.
-    pub fn high(&self) -> f64 {
-        self.center + self.half_width
+    /// Half the distance between the bounds.
+    pub fn half_width(&self) -> f64 {
+        (self.high - self.low) / 2.0
     }
 
     /// Whether `value` lies outside.
     pub fn excludes(&self, value: f64) -> bool {
-        value < self.low() || value > self.high()
+        value < self.low || value > self.high
+    }
+}
+
+/// How an interval is made: see [`interval_kind`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IntervalKind {
+    /// The mean with Student's t.
+    StudentT,
+    /// The Hodges–Lehmann estimate with Wilcoxon's signed ranks.
+    SignedRank,
+}
+
+/// The rule by which an interval is made. It looks at the number of values alone, never at the
+/// values: else the choice would bend the error probability.
+pub(crate) fn interval_kind(count: usize) -> IntervalKind {
+    if count >= LEAST_FOR_SIGNED_RANK {
+        IntervalKind::SignedRank
+    } else {
+        IntervalKind::StudentT
+    }
+}
+
+/// Location and two-sided interval with error probability `alpha`, by [`interval_kind`]. `None`
+/// below two values, and where signed ranks cannot reach `alpha` (2 ÷ 2ⁿ: below one in ten million).
+pub fn location_interval(values: &[f64], alpha: f64) -> Option<Interval> {
+    match interval_kind(values.len()) {
+        IntervalKind::StudentT => t_interval(values, alpha),
+        IntervalKind::SignedRank => signed_rank::interval(values, alpha),
     }
 }
 
@@ -43,11 +73,20 @@ impl Interval {
 /// Hodges and Lehmann, "Estimates of location based on rank tests", Annals of Mathematical
 /// Statistics 34 (1963), 598–611.
 pub(crate) fn hodges_lehmann(values: &[f64]) -> Option<f64> {
+    hodges_lehmann_of(walsh_averages(values))
+}
+
+fn hodges_lehmann_of(mut walsh_averages: Vec<f64>) -> Option<f64> {
+    median_in_place(&mut walsh_averages)
+}
+
+/// The means of all pairs of values, each value with itself included.
+fn walsh_averages(values: &[f64]) -> Vec<f64> {
     let mut means = Vec::with_capacity(values.len() * (values.len() + 1) / 2);
     for (i, a) in values.iter().enumerate() {
         means.extend(values[i..].iter().map(|b| f64::midpoint(*a, *b)));
     }
-    median_in_place(&mut means)
+    means
 }
 
 /// The median. `None` without values.
@@ -94,26 +133,27 @@ pub fn t_interval(values: &[f64], alpha: f64) -> Option<Interval> {
 }
 
 /// Interval of the mean that reaches `multiplier` standard errors to either side.
-pub(crate) fn interval_with(values: &[f64], multiplier: f64) -> Option<Interval> {
+fn interval_with(values: &[f64], multiplier: f64) -> Option<Interval> {
     let half_width = multiplier * standard_error(values)?;
+    let center = mean(values)?;
     Some(Interval {
-        center: mean(values)?,
-        half_width,
+        center,
+        low: center - half_width,
+        high: center + half_width,
     })
 }
 
-/// Minimum detectable effect: the true shift that a two-sided t test at `alpha` finds with
-/// 80 % power, (t₁₋α⁄₂ + t₀.₈) × standard error with n − 1 degrees of freedom.
+/// Minimum detectable effect: the true shift that a two-sided test at `alpha` finds with 80 %
+/// power, (t₁₋α⁄₂ + t₀.₈) × standard error with n − 1 degrees of freedom. The standard error is
+/// the one that [`location_interval`] implies: its half-width ÷ t₁₋α⁄₂.
 ///
 /// Bloom, "Minimum detectable effects: a simple way to report the statistical power of
 /// experimental designs", Evaluation Review 19 (1995), 547–556.
 pub(crate) fn minimum_detectable_effect(values: &[f64], alpha: f64) -> Option<f64> {
-    Some(detection_multiplier(values.len(), alpha)? * standard_error(values)?)
-}
-
-/// The minimum detectable effect of `count` values in standard errors.
-pub(crate) fn detection_multiplier(count: usize, alpha: f64) -> Option<f64> {
-    Some(t_quantile(1.0 - alpha / 2.0, count)? + t_quantile(POWER, count)?)
+    let interval = location_interval(values, alpha)?;
+    let sure = t_quantile(1.0 - alpha / 2.0, values.len())?;
+    let powerful = t_quantile(POWER, values.len())?;
+    Some(interval.half_width() / sure * (sure + powerful))
 }
 
 fn standard_error(values: &[f64]) -> Option<f64> {
@@ -133,6 +173,9 @@ pub(crate) fn nearest_rank(sorted: &[f64], quantile: f64) -> Option<f64> {
     let rank = (quantile * sorted.len() as f64).ceil() as usize;
     sorted.get(rank.max(1) - 1).copied()
 }
+
+#[cfg(test)]
+mod simulation;
 
 #[cfg(test)]
 mod tests {
@@ -167,12 +210,25 @@ mod tests {
         let values = [2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0];
         let interval = t_interval(&values, 0.05).unwrap();
         close(Some(interval.center), 5.0);
-        close(Some(interval.half_width), 1.787_48);
+        close(Some(interval.half_width()), 1.787_48);
         close(
             minimum_detectable_effect(&values, 0.05),
             (2.364_62 + 0.896_03) * 0.755_93,
         );
         assert_eq!(t_interval(&[1.0], 0.05), None);
+    }
+
+    #[test]
+    fn the_number_of_values_alone_chooses_the_interval() {
+        let values: Vec<f64> = (0..25).map(|i| f64::from(i * i)).collect();
+        assert_eq!(
+            location_interval(&values, 0.05),
+            signed_rank::interval(&values, 0.05)
+        );
+        let fewer = &values[..24];
+        assert_eq!(location_interval(fewer, 0.05), t_interval(fewer, 0.05));
+        // The strictest level that the verdicts of a thousand scenarios ask for.
+        assert!(location_interval(&values, 0.01 / 1000.0).is_some());
     }
 
     #[test]

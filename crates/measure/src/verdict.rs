@@ -1,10 +1,11 @@
 //! From samples to verdicts: pure functions.
 //!
 //! Within a restart the judged pairs' ln(candidate ÷ baseline) give one Hodges–Lehmann
-//! value; across restarts a t interval. Restarts are the unit, because memory layout is
-//! drawn once per process: an interval over all pooled pairs is several times too narrow.
+//! value; across restarts an interval of their location. Restarts are the unit, because memory
+//! layout is drawn once per process: an interval over all pooled pairs is several times too
+//! narrow.
 //! Where both arms are measured in several code layouts, the layout is the unit: its
-//! restarts are averaged, and the t interval is over the layouts.
+//! restarts are averaged, and the interval is over the layouts.
 //! Nothing here reads a file, a clock or a random number.
 
 mod decide;
@@ -82,8 +83,8 @@ fn judge_one(measured: &Measured, judging: &Judging, scenarios: usize) -> Scenar
     let controls = log_ratios(&restarts, Arm::Control, wall_ns);
     let evidence = evidence_of(&measured.scenario, &measured.samples, judging, scenarios);
     let decision = decide(&evidence, judging);
-    let display = stats::t_interval(&effects, ALPHA);
-    let aa = stats::t_interval(&controls, ALPHA).map(estimate);
+    let display = stats::location_interval(&effects, ALPHA);
+    let aa = stats::location_interval(&controls, ALPHA).map(estimate);
     let simultaneous = evidence.effect.map(estimate);
     let shown = display.map(estimate);
     let expectation = measured
@@ -129,8 +130,8 @@ fn evidence_of<'a>(
     let effects = log_ratios(&restarts, Arm::Candidate, wall_ns);
     let controls = log_ratios(&restarts, Arm::Control, wall_ns);
     Evidence {
-        effect: stats::t_interval(&effects, ALPHA / scenarios as f64),
-        control: stats::t_interval(&controls, ALPHA_AA / scenarios as f64),
+        effect: stats::location_interval(&effects, ALPHA / scenarios as f64),
+        control: stats::location_interval(&controls, ALPHA_AA / scenarios as f64),
         restarts: restarts.len(),
         layouts: layouts_of(&restarts).map(|layouts| layouts as usize),
         most_restarts: most_restarts(scenario.kind, judging) as usize,
@@ -148,8 +149,8 @@ fn trust(result: &ScenarioResult, judging: &Judging, scenarios: usize) -> Trust 
 fn estimate(interval: Interval) -> Estimate {
     Estimate {
         effect: interval.center.exp(),
-        ci_low: interval.low().exp(),
-        ci_high: interval.high().exp(),
+        ci_low: interval.low.exp(),
+        ci_high: interval.high.exp(),
     }
 }
 

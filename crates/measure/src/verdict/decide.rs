@@ -77,7 +77,7 @@ pub(super) fn decide(evidence: &Evidence<'_>, judging: &Judging) -> Decision {
     };
     let interval = told(&effect, evidence);
     let threshold = percent(judging.threshold);
-    if effect.low() > -delta && effect.high() < delta {
+    if effect.low > -delta && effect.high < delta {
         let reason = format!("the simultaneous interval ({interval}) lies inside ±{threshold}");
         return sound(Verdict::NoDifference, reason);
     }
@@ -182,7 +182,7 @@ fn undecided(effect: &Interval, evidence: &Evidence<'_>, judging: &Judging) -> D
     // or lies inside ±δ (a small one).
     let needed = if size >= delta { size } else { delta - size };
     // The half-width shrinks with the square root of the units.
-    let factor = (effect.half_width / needed).powi(2);
+    let factor = (effect.half_width() / needed).powi(2);
     let remedy = if factor.is_finite() && factor <= MOST_FACTOR {
         more_units(factor, evidence)
     } else {
@@ -229,7 +229,7 @@ fn whole_minutes(seconds: f64) -> u64 {
 }
 
 fn ratios(interval: &Interval) -> String {
-    format!("{:.4} … {:.4}", interval.low().exp(), interval.high().exp())
+    format!("{:.4} … {:.4}", interval.low.exp(), interval.high.exp())
 }
 
 fn percent(share: f64) -> String {

@@ -74,7 +74,7 @@ fn result(
     // A ratio needs positive values on both sides; leaving out some would bend it.
     let positive = baseline.iter().chain(&candidate).all(|&value| value > 0.0);
     let ratio = positive
-        .then(|| stats::t_interval(&log_ratios(restarts, Arm::Candidate, &figure), ALPHA))
+        .then(|| stats::location_interval(&log_ratios(restarts, Arm::Candidate, &figure), ALPHA))
         .flatten()
         .map(estimate);
     Some(MetricResult {

@@ -27,7 +27,7 @@ use super::{ALPHA, ALPHA_AA};
 use crate::plan::{self, Demand, Sampling};
 use crate::record::Verdict;
 use crate::scenario::{Judging, Pin};
-use crate::stats::{self, Interval};
+use crate::stats;
 
 /// Simulated runs: of every test run, and of the slow one that the figures are quoted from.
 const FEW_RUNS: u32 = 1_000;
@@ -59,21 +59,6 @@ struct Plan {
     layouts: Option<usize>,
 }
 
-impl Plan {
-    /// Values that an interval is over.
-    fn units(&self) -> usize {
-        self.layouts.unwrap_or(self.restarts)
-    }
-}
-
-/// Quantiles that are the same for every run.
-struct Multipliers {
-    display: f64,
-    simultaneous: f64,
-    control: f64,
-    detection: f64,
-}
-
 /// What came out of all runs.
 #[derive(Debug)]
 struct Tally {
@@ -97,25 +82,26 @@ struct Run {
 fn simulate(plan: Plan, runs: u32, true_effect: f64, seed: u64) -> Tally {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let judging = Judging::default();
-    let multipliers = multipliers(plan);
+    let alpha = |alpha: f64| alpha / plan.scenarios as f64;
     let mut verdicts = [0_u32; 4];
     let mut covered = 0_u32;
     let mut detectable = Vec::with_capacity(runs as usize);
     for _ in 0..runs {
         let run = run(plan, true_effect, &mut random);
-        let interval = |values: &[f64], multiplier| stats::interval_with(values, multiplier);
         let evidence = Evidence {
-            effect: interval(&run.candidate, multipliers.simultaneous),
-            control: interval(&run.control, multipliers.control),
+            effect: stats::location_interval(&run.candidate, alpha(ALPHA)),
+            control: stats::location_interval(&run.control, alpha(ALPHA_AA)),
             restarts: plan.restarts,
             layouts: plan.layouts,
             most_restarts: 120,
             not_run: None,
         };
         verdicts[decide(&evidence, &judging).verdict as usize] += 1;
-        let display = interval(&run.candidate, multipliers.display).expect("enough restarts");
+        let display = stats::location_interval(&run.candidate, ALPHA).expect("enough restarts");
         covered += u32::from(!display.excludes(true_effect));
-        detectable.push(mde(&display, &multipliers));
+        detectable.extend(
+            stats::minimum_detectable_effect(&run.candidate, alpha(ALPHA)).map(f64::exp_m1),
+        );
     }
     let share = |verdict: Verdict| f64::from(verdicts[verdict as usize]) / f64::from(runs);
     Tally {
@@ -126,23 +112,6 @@ fn simulate(plan: Plan, runs: u32, true_effect: f64, seed: u64) -> Tally {
         coverage: f64::from(covered) / f64::from(runs),
         median_mde: stats::median(&detectable).expect("there are runs"),
     }
-}
-
-fn multipliers(plan: Plan) -> Multipliers {
-    let quantile =
-        |alpha: f64| stats::t_quantile(1.0 - alpha / 2.0, plan.units()).expect("enough restarts");
-    let scenarios = plan.scenarios as f64;
-    Multipliers {
-        display: quantile(ALPHA),
-        simultaneous: quantile(ALPHA / scenarios),
-        control: quantile(ALPHA_AA / scenarios),
-        detection: stats::detection_multiplier(plan.units(), ALPHA / scenarios)
-            .expect("enough restarts"),
-    }
-}
-
-fn mde(display: &Interval, multipliers: &Multipliers) -> f64 {
-    (display.half_width / multipliers.display * multipliers.detection).exp_m1()
 }
 
 fn run(plan: Plan, true_effect: f64, random: &mut ChaCha8Rng) -> Run {
@@ -381,6 +350,22 @@ fn slow_all_plans_are_honest_and_the_default_sees_enough() {
             "cold",
             Plan {
                 restarts: 20,
+                pairs: 1,
+                ..DEFAULT
+            },
+        ),
+        (
+            "cold, many",
+            Plan {
+                restarts: 60,
+                pairs: 1,
+                ..DEFAULT
+            },
+        ),
+        (
+            "cold, very many",
+            Plan {
+                restarts: 300,
                 pairs: 1,
                 ..DEFAULT
             },

@@ -21,8 +21,8 @@ pub(super) fn note(restarts: &[&Restart]) -> Option<String> {
     };
     Some(format!(
         "first and later requests of a turn {agreement}: their effects' ratio is {:.4} … {:.4} at 99 %",
-        interval.low().exp(),
-        interval.high().exp()
+        interval.low.exp(),
+        interval.high.exp()
     ))
 }
 
