@@ -15,6 +15,7 @@ mod cold;
 pub mod error;
 pub mod host;
 mod order;
+pub mod pairing;
 pub mod plan;
 pub mod process;
 pub mod record;

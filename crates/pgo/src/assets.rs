@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use inferno_measure::process;
+use inferno_measure::scenario::Scenario;
 use inferno_provision::progress::{Progress as FetchProgress, StderrProgress};
 
 use crate::digest::{self, Key};
@@ -55,6 +56,17 @@ impl Assets {
 }
 
 impl Assets {
+    /// The scenarios of `spec` for the sampler, with these files.
+    pub(crate) fn scenarios_of(&self, spec: &Spec) -> Vec<Scenario> {
+        let mut scenarios = spec.scenarios(&self.env);
+        for scenario in &mut scenarios {
+            // A cold page cache is cold for the model too.
+            let files = self.files.iter().map(|file| file.path.clone());
+            scenario.inputs.extend(files);
+        }
+        scenarios
+    }
+
     /// Adds what the files contain to a stage's key.
     pub(crate) fn added_to(&self, key: Key) -> Key {
         self.files

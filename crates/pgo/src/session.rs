@@ -174,13 +174,7 @@ impl Session {
     /// See [`Self::provide`].
     pub fn scenarios(&mut self) -> Result<Vec<Scenario>> {
         let assets = self.assets()?;
-        let mut scenarios = self.workshop.spec.scenarios(&assets.env);
-        for scenario in &mut scenarios {
-            // A cold page cache is cold for the model too.
-            scenario
-                .inputs
-                .extend(assets.files.iter().map(|file| file.path.clone()));
-        }
+        let mut scenarios = assets.scenarios_of(&self.workshop.spec);
         scenarios.retain(|scenario| self.only.is_empty() || self.only.contains(&scenario.name));
         Ok(scenarios)
     }
@@ -382,8 +376,11 @@ impl Session {
     pub fn verify(&mut self, baseline: &Baseline, candidate: &Candidate) -> Result<VerifiedPair> {
         self.check_sources(baseline)?;
         let scenarios = self.scenarios()?;
+        let assets = self.assets()?;
+        let grounds = verify::grounds(&self.workshop.spec, &scenarios, &assets)?;
         let key = self
             .holdout_key("verify", &scenarios)?
+            .part(&grounds.declared_sha256)
             .part(&baseline.artifact().sha256)
             .part(&candidate.artifact().sha256)
             .part(&candidate.profile().sha256)
@@ -397,6 +394,7 @@ impl Session {
                 candidate,
                 &scenarios,
                 spec.output(),
+                grounds,
                 progress,
             )
         })?;

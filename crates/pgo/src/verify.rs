@@ -10,18 +10,20 @@ use std::time::Duration;
 
 use inferno_measure::campaign::KnownCost;
 use inferno_measure::record::{Audit, Check, CheckOutcome, NullRebuild};
-use inferno_measure::samples::{Arm as SampledArm, Samples};
+use inferno_measure::samples::{Arm as SampledArm, Output as SampledOutput, Pair, Samples};
 use inferno_measure::scenario::Scenario;
 use inferno_measure::trial::{self, Trial};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Artifact;
+use crate::assets::Assets;
+use crate::digest::Key;
 use crate::error::{Error, Result};
 use crate::flags::Arm;
 use crate::optimize::Candidate;
 use crate::progress::Progress;
-use crate::spec::Output;
+use crate::spec::{Output, Spec};
 use crate::stage::Whole;
 
 /// Below this overlap the training does not stand for the holdout (a heuristic;
@@ -35,6 +37,17 @@ pub struct VerifiedPair {
     candidate: Candidate,
     checks: Vec<Check>,
     costs: BTreeMap<String, Cost>,
+    grounds: Grounds,
+}
+
+/// What the proofs rest on beside the binaries: a pair is stale when one of these has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grounds {
+    /// SHA-256 over what the spec says of building, training and the scenarios that were tried,
+    /// and over the files that these read.
+    pub declared_sha256: String,
+    /// SHA-256 of each file from outside, in the spec's order.
+    pub assets_sha256: Vec<String>,
 }
 
 /// What a scenario's trial took, in seconds.
@@ -60,6 +73,11 @@ impl VerifiedPair {
     /// What was proved, in order.
     pub fn checks(&self) -> &[Check] {
         &self.checks
+    }
+
+    /// What the proofs rest on beside the binaries.
+    pub fn grounds(&self) -> &Grounds {
+        &self.grounds
     }
 
     /// What each scenario's trial took on the slower arm.
@@ -95,6 +113,7 @@ pub fn run(
     candidate: &Candidate,
     scenarios: &[Scenario],
     output: &Output,
+    grounds: Grounds,
     progress: &mut Progress,
 ) -> Result<VerifiedPair> {
     baseline.check()?;
@@ -122,6 +141,33 @@ pub fn run(
         candidate: candidate.clone(),
         checks,
         costs,
+        grounds,
+    })
+}
+
+/// What a pair rests on when `scenarios` are tried on it.
+///
+/// # Errors
+/// [`Error::Io`] for a file that the spec names and that cannot be read.
+pub(crate) fn grounds(spec: &Spec, scenarios: &[Scenario], assets: &Assets) -> Result<Grounds> {
+    // Where the files from outside are does not matter; what they hold is kept apart.
+    let mut tried = spec.scenarios(&BTreeMap::new());
+    tried.retain(|declared| scenarios.iter().any(|other| other.name == declared.name));
+    let declared = serde_json::to_string(&(spec.target(), spec.train(), tried))
+        .map_err(|error| Error::Internal(error.to_string()))?;
+    let trained_on = spec.train().iter().flat_map(|train| spec.files_of(train));
+    let key = Key::new("grounds")
+        .part(declared)
+        .part(format!("{:?}", spec.output()))
+        .files(trained_on)?
+        .files(spec.holdout_files())?;
+    Ok(Grounds {
+        declared_sha256: key.finish(),
+        assets_sha256: assets
+            .files
+            .iter()
+            .map(|file| file.sha256.clone())
+            .collect(),
     })
 }
 
@@ -149,7 +195,11 @@ fn flags_agree(baseline: &Artifact, candidate: &Candidate) -> Result<Check> {
     })
 }
 
-fn binaries_differ(baseline: &Artifact, candidate: &Artifact) -> Result<Check> {
+/// Baseline and candidate are not the same program.
+///
+/// # Errors
+/// [`Error::Verification`] when their files or their machine codes are identical.
+pub(crate) fn binaries_differ(baseline: &Artifact, candidate: &Artifact) -> Result<Check> {
     let identical = |what: &str| {
         Err(Error::Verification {
             check: "binaries-differ",
@@ -299,24 +349,30 @@ pub fn sampled_outputs_agree<'a>(
     }
     for (scenario, samples) in samples {
         let pairs = samples.restarts.iter().flat_map(|restart| &restart.pairs);
-        let differs = |pair: &&inferno_measure::samples::Pair| {
-            matches!(
-                pair.output,
-                Some(inferno_measure::samples::Output::Differ(_))
-            )
-        };
-        if let Some(pair) = pairs.into_iter().find(differs) {
-            return Err(Error::Verification {
-                check: "outputs-agree",
-                message: format!(
-                    "scenario `{scenario}`: the arms put out different results for input {}",
-                    pair.seq
-                ),
-                hint: "see docs/troubleshooting.md#outputs-differ".into(),
-            });
+        for pair in pairs {
+            pair_agrees(scenario, pair, output)?;
         }
     }
     Ok(())
+}
+
+/// Fails when the workers' outputs differ in this pair.
+///
+/// # Errors
+/// [`Error::Verification`] naming the scenario and the input.
+pub fn pair_agrees(scenario: &str, pair: &Pair, output: &Output) -> Result<()> {
+    let differs = matches!(pair.output, Some(SampledOutput::Differ(_)));
+    if !differs || *output == Output::Unchecked {
+        return Ok(());
+    }
+    Err(Error::Verification {
+        check: "outputs-agree",
+        message: format!(
+            "scenario `{scenario}`: the arms put out different results for input {}",
+            pair.seq
+        ),
+        hint: "see docs/troubleshooting.md#outputs-differ".into(),
+    })
 }
 
 /// What the overlap of the training profile with one gathered on the holdout says.

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 /// Where a campaign lives: the arms and the output directory.
 pub(crate) struct Place {
+    #[allow(dead_code, reason = "held, so that the arms are there")]
     pub(crate) directory: TempDir,
     pub(crate) arms: Arms,
 }
@@ -86,6 +87,7 @@ fn metric() -> Metric {
 }
 
 /// A budget that holds little more than the minimum.
+#[allow(dead_code, reason = "not every test program plans")]
 pub(crate) fn judging() -> Judging {
     Judging {
         budget_s: 3.0,

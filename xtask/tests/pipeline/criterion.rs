@@ -1,0 +1,91 @@
+//! The benchmark `pgo_benches` on a small verified pair.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::xtask::{Outcome, fixture, pgo, place, run, scratch};
+
+/// `cargo bench --bench pgo_benches` on the fixture `gain`, its driver without optimisation: the
+/// arms state their own times.
+fn bench(out: &Path, home: &Path) -> Command {
+    let mut command = Command::new("cargo");
+    command
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+        .args(["bench", "--profile", "dev", "-p", "inferno-inference"])
+        .args(["--no-default-features", "--features", "benches"])
+        .args(["--bench", "pgo_benches"])
+        .env("INFERNO_BENCH_SPEC", fixture("gain/pgo.toml"))
+        .env("INFERNO_BENCH_OUT", out)
+        .env("CRITERION_HOME", home)
+        .env_remove("CRITERION_PROFILER");
+    command
+}
+
+/// The bounds of Criterion's interval of the mean, in nanoseconds.
+fn interval(home: &Path, id: &str) -> [f64; 2] {
+    let path = home.join(id).join("new/estimates.json");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let estimates: Value = serde_json::from_str(&text).expect("JSON");
+    let mean = &estimates["mean"]["confidence_interval"];
+    ["lower_bound", "upper_bound"].map(|bound| mean[bound].as_f64().expect("a number"))
+}
+
+#[test]
+fn slow_criterion_finds_the_gain_of_a_verified_pair() {
+    let (out, home) = (scratch(), scratch());
+    let mut whole = pgo(place(&fixture("gain/pgo.toml"), out.path()));
+    run(whole.args(["--budget", "3s"])).succeeded();
+
+    let outcome = run(bench(out.path(), home.path()).env("INFERNO_BENCH_BUDGET", "25s"));
+    let outcome = outcome.succeeded();
+    for scenario in ["warm_programs", "cold_programs"] {
+        let candidate = interval(home.path(), &format!("{scenario}/candidate"));
+        let baseline = interval(home.path(), &format!("{scenario}/baseline"));
+        assert!(candidate[1] < baseline[0], "{candidate:?} {baseline:?}");
+    }
+    assert!(home.path().join("report/index.html").is_file());
+    assert!(outcome.stdout.contains("no verdict"), "{}", outcome.stdout);
+
+    what_does_not_fit_is_named(out.path(), home.path());
+    a_profiler_is_refused(out.path(), home.path());
+    a_changed_binary_is_refused(out.path(), home.path());
+}
+
+fn what_does_not_fit_is_named(out: &Path, home: &Path) {
+    let file = home.join("left-out.json");
+    let outcome = run(bench(out, home)
+        .env("INFERNO_BENCH_BUDGET", "1s")
+        .env("INFERNO_BENCH_LEFT_OUT", &file))
+    .succeeded();
+    for text in [&outcome.stdout, &outcome.stderr] {
+        assert!(text.contains("its 10 samples need a budget of"), "{text}");
+    }
+    let text = std::fs::read_to_string(file).expect("what was left out");
+    let left_out: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(left_out.as_object().map(serde_json::Map::len), Some(2));
+}
+
+fn a_profiler_is_refused(out: &Path, home: &Path) {
+    let outcome = run(bench(out, home).env("CRITERION_PROFILER", "pprof"));
+    refused(&outcome, "its work is done by other processes");
+}
+
+fn a_changed_binary_is_refused(out: &Path, home: &Path) {
+    let path = out.join("arms/candidate/gain");
+    let mut content = std::fs::read(&path).expect("a binary");
+    let last = content.len() - 1;
+    content[last] ^= 1;
+    std::fs::write(&path, content).expect("a binary");
+    let outcome = run(&mut bench(out, home));
+    refused(&outcome, "binary verification failed");
+    assert!(outcome.stderr.contains("cargo xtask pgo --spec"));
+}
+
+/// cargo has an exit code of its own for a benchmark that fails.
+fn refused(outcome: &Outcome, message: &str) {
+    assert_ne!(outcome.code, Some(0));
+    assert!(outcome.stderr.contains(message), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("hint: "), "{}", outcome.stderr);
+}
