@@ -97,6 +97,10 @@ struct RunArguments {
     /// Build the candidate with a profile that was merged elsewhere, instead of training
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
+    /// Link both arms in K code layouts and measure all of them, so that a gain is called real
+    /// only beyond the luck of layout (at least 8; needs lld)
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(8..=999))]
+    layout_control: Option<u32>,
     /// Print the plan and stop
     #[arg(long)]
     dry_run: bool,
@@ -162,6 +166,7 @@ impl SamplingArguments {
             turn_requests: self.turn_requests,
             only: self.only.clone(),
             profile: None,
+            layouts: None,
         })
     }
 
@@ -192,6 +197,7 @@ impl RunArguments {
                 NullRebuild::Left
             },
             profile: self.profile.clone(),
+            layouts: self.layout_control,
             ..self.sampling.options()?
         })
     }

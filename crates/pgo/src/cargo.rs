@@ -13,6 +13,7 @@ use inferno_measure::process::{Command, Output};
 use inferno_measure::write_atomically;
 
 use crate::artifact::Artifact;
+use crate::digest;
 use crate::error::{Error, Result};
 use crate::flags::{self, Arm, SharedFlags};
 use crate::output::OutputDir;
@@ -22,6 +23,9 @@ use crate::toolchain::{self, Compiler};
 
 /// Lines of cargo's output that an error repeats; the whole log is in a file.
 const TAIL_LINES: usize = 20;
+
+/// Tells lld to write its inputs and arguments to this archive, as `--reproduce` does.
+const LLD_ARCHIVE_VARIABLE: &str = "LLD_REPRODUCE";
 
 /// What a build left.
 #[derive(Debug)]
@@ -63,7 +67,7 @@ pub struct Workshop {
 /// # Errors
 /// [`Error::Build`] with the end of cargo's output; the whole of it is in the output directory.
 pub fn build(workshop: &Workshop, arm: &Arm, progress: &mut Progress) -> Result<Built> {
-    let (executable, messages) = compile(workshop, arm, progress)?;
+    let (executable, messages) = compile(workshop, arm, None, progress)?;
     let kept = workshop
         .output
         .binary(arm.name(), workshop.spec.target().executable());
@@ -80,15 +84,72 @@ pub fn build(workshop: &Workshop, arm: &Arm, progress: &mut Progress) -> Result<
 /// # Errors
 /// See [`build`].
 pub fn rebuild(workshop: &Workshop, arm: &Arm, progress: &mut Progress) -> Result<Artifact> {
-    let (executable, _) = compile(workshop, arm, progress)?;
+    let (executable, _) = compile(workshop, arm, None, progress)?;
     Artifact::read(&executable, workshop.shared.of(arm))
 }
 
-fn compile(workshop: &Workshop, arm: &Arm, progress: &mut Progress) -> Result<(PathBuf, Messages)> {
-    let messages = run(workshop, arm, &workshop.shared.of(arm), progress)?;
+/// Lets cargo link `arm` once more, its last crate compiled again, while lld writes everything
+/// that the link consists of to the archive `to`. Gives the binary where cargo leaves it.
+///
+/// # Errors
+/// See [`build`]; [`Error::Tool`] when another linker than lld has linked.
+pub fn capture_link(
+    workshop: &Workshop,
+    arm: &Arm,
+    to: &Path,
+    progress: &mut Progress,
+) -> Result<Artifact> {
+    let (executable, _) = compile(workshop, arm, None, progress)?;
+    // Where what cargo has linked is not there, it links again.
+    for file in linked_copies(&executable)? {
+        std::fs::remove_file(&file).map_err(Error::io("remove", &file))?;
+    }
+    let (executable, _) = compile(workshop, arm, Some(to), progress)?;
+    if !to.is_file() {
+        return Err(Error::Tool {
+            message: "the code layout can only be controlled where lld links, and another linker was used".into(),
+            hint: "let lld link every arm, as by `rustflags = [\"-Clink-arg=-fuse-ld=lld\"]` in [target] of the spec, or leave out --layout-control: docs/troubleshooting.md#layout-control".into(),
+        });
+    }
+    Artifact::read(&executable, workshop.shared.of(arm))
+}
+
+/// The binary where cargo names it for people, and under the name by which cargo finds it again.
+fn linked_copies(executable: &Path) -> Result<Vec<PathBuf>> {
+    let directory = executable.parent().unwrap_or(Path::new("/"));
+    let size = |path: &Path| std::fs::metadata(path).map(|metadata| metadata.len()).ok();
+    let digest = digest::file(executable)?;
+    let mut copies = vec![executable.to_owned()];
+    for directory in [directory.to_owned(), directory.join("deps")] {
+        for entry in std::fs::read_dir(&directory)
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let path = entry.path();
+            if path != executable
+                && path.is_file()
+                && size(&path) == size(executable)
+                && digest::file(&path)? == digest
+            {
+                copies.push(path);
+            }
+        }
+    }
+    Ok(copies)
+}
+
+fn compile(
+    workshop: &Workshop,
+    arm: &Arm,
+    capture: Option<&Path>,
+    progress: &mut Progress,
+) -> Result<(PathBuf, Messages)> {
+    let messages = run(workshop, arm, capture, progress)?;
     let log = workshop.output.build_log(arm.name());
     // A build with nothing to do must not take the place of the one that called the compiler.
-    if messages.freshness == Freshness::Compiled || !messages.succeeded {
+    let tells = messages.freshness == Freshness::Compiled && capture.is_none();
+    if tells || !messages.succeeded {
         write_atomically(&log, messages.log.as_bytes())?;
     }
     if !messages.succeeded {
@@ -131,12 +192,12 @@ enum Line {
 fn run(
     workshop: &Workshop,
     arm: &Arm,
-    rustflags: &[String],
+    capture: Option<&Path>,
     progress: &mut Progress,
 ) -> Result<Messages> {
     let (sender, lines) = mpsc::channel();
     let (to_stdout, to_stderr) = (sender.clone(), sender.clone());
-    let command = command(workshop, arm, rustflags)?
+    let command = command(workshop, arm, capture)?
         .stdout(Output::Lines(Box::new(move |line| {
             let _ = to_stdout.send(Line::Json(line.to_owned()));
         })))
@@ -219,7 +280,8 @@ impl Messages {
     }
 }
 
-fn command(workshop: &Workshop, arm: &Arm, rustflags: &[String]) -> Result<Command> {
+fn command(workshop: &Workshop, arm: &Arm, capture: Option<&Path>) -> Result<Command> {
+    let rustflags = workshop.shared.of(arm);
     let target = workshop.spec.target();
     let manifest = workshop.spec.manifest();
     let directory = manifest.parent().unwrap_or(Path::new("/"));
@@ -238,7 +300,7 @@ fn command(workshop: &Workshop, arm: &Arm, rustflags: &[String]) -> Result<Comma
         .args(["--target", &workshop.target, "--target-dir"])
         .arg(workshop.output.target_dir(arm.name()))
         .directory(directory)
-        .env("CARGO_ENCODED_RUSTFLAGS", flags::encode(rustflags)?)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags::encode(&rustflags)?)
         .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_TERM_PROGRESS_WHEN", "never")
         // A compiler cache would not know the profile as an input.
@@ -248,6 +310,11 @@ fn command(workshop: &Workshop, arm: &Arm, rustflags: &[String]) -> Result<Comma
         (Some(bin), _) => command.args(["--bin", bin]),
         (None, Some(example)) => command.args(["--example", example]),
         (None, None) => command,
+    };
+    command = match capture {
+        // As a variable, because a flag would make it another build.
+        Some(archive) => command.env(LLD_ARCHIVE_VARIABLE, archive),
+        None => command.env_remove(LLD_ARCHIVE_VARIABLE),
     };
     if !target.features.is_empty() {
         command = command.args(["--features", &target.features.join(",")]);

@@ -22,6 +22,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod profile;
 pub mod progress;
+pub mod relink;
 pub mod reopen;
 pub mod session;
 pub mod spec;

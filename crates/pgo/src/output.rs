@@ -54,6 +54,19 @@ impl Layout {
         self.root.join("arms").join("sampled")
     }
 
+    /// The arm's binary in the code layout `number`.
+    pub fn layout_binary(&self, arm: &str, number: usize, executable: &str) -> PathBuf {
+        self.layout_arms(number).join(arm).join(executable)
+    }
+
+    /// Where the arms of the code layout `number` are sampled from: paths of equal length for all.
+    pub fn layout_arms(&self, number: usize) -> PathBuf {
+        self.root
+            .join("arms")
+            .join("layouts")
+            .join(format!("{number:03}"))
+    }
+
     /// The whole output of an arm's build.
     pub fn build_log(&self, arm: &str) -> PathBuf {
         self.logs().join(format!("build-{arm}.log"))

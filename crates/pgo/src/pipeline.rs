@@ -13,6 +13,7 @@ use inferno_measure::verdict;
 use crate::assemble;
 use crate::error::Result;
 use crate::output::OutputDir;
+use crate::relink::Layouts;
 use crate::session::Session;
 use crate::spec::Spec;
 use crate::stage::Reuse;
@@ -39,6 +40,9 @@ pub struct Options {
     pub only: Vec<String>,
     /// A profile that was merged elsewhere, instead of the declared training's.
     pub profile: Option<PathBuf>,
+    /// Code layouts in which both arms are linked and measured; the arms as they were built where
+    /// absent.
+    pub layouts: Option<u32>,
 }
 
 /// A finished run. While it lives, no other run can use the output directory.
@@ -65,6 +69,7 @@ impl Options {
         Judging {
             budget_s: self.budget.as_secs_f64(),
             turn_requests: self.turn_requests.unwrap_or(judging.turn_requests),
+            layouts: self.layouts,
             ..judging
         }
     }
@@ -122,11 +127,17 @@ pub fn run(options: &Options) -> Result<Finished> {
         NullRebuild::Left => None,
     };
 
+    let layouts = match options.layouts {
+        Some(count) => Some(session.layouts(&pair, count)?),
+        None => None,
+    };
+
     let judging = options.judging();
-    let measured = session.measure(&pair, &judging)?;
+    let measured = session.measure(&pair, layouts.as_ref(), &judging)?;
 
     let mut checks = vec![origin];
     checks.extend(pair.checks().iter().cloned());
+    checks.extend(layouts.as_ref().map(Layouts::check));
     checks.push(verify::overlap_check(overlap.share, &overlap.gathered_on));
     let proof = assemble::Proof {
         instrumented: Some(instrumented.artifact()),
@@ -152,7 +163,11 @@ pub fn run(options: &Options) -> Result<Finished> {
 pub fn run_noise(options: &Options) -> Result<Finished> {
     let mut session = options.open()?;
     let baseline = session.baseline()?;
-    let judging = options.judging();
+    // Both sides would be the same binary in every layout.
+    let judging = Judging {
+        layouts: None,
+        ..options.judging()
+    };
     let measured = session.measure_noise(&baseline, &judging)?;
     let proof = assemble::Proof {
         instrumented: None,

@@ -23,6 +23,13 @@ const PACKAGE_BUILD_S: f64 = 2.5;
 /// Megabytes in cargo's target directory per package and arm: as rough.
 const PACKAGE_DISK_MB: f64 = 6.0;
 
+/// The stage that links both arms in several code layouts.
+const LINK_LAYOUTS: &str = "link layouts";
+
+/// Seconds of one link and of compiling the last crate of an arm, where no last run tells.
+const LINK_S: f64 = 0.5;
+const LAST_CRATE_S: f64 = 10.0;
+
 /// An instrumented program is 1 to 4 times slower and its build larger; as rough.
 const INSTRUMENTED_FACTOR: f64 = 1.5;
 
@@ -83,6 +90,7 @@ impl Plan {
             let known = last.as_ref().and_then(|record| took(record, &name));
             let wall_s = match name.as_str() {
                 "measure" => Some(options.budget.as_secs_f64()),
+                LINK_LAYOUTS => known.or_else(|| options.layouts.map(link_guess)),
                 _ => known.or_else(|| guess(&name, packages?)),
             };
             PlannedStage { name, wall_s }
@@ -97,6 +105,8 @@ impl Plan {
             Some(_) => Some(size(layout.root())),
             None => packages.map(disk_guess),
         };
+        let disk_bytes = disk_bytes
+            .map(|bytes| bytes + layouts_bytes(options, last.as_ref()).unwrap_or_default());
         Ok(Self {
             name: spec.name().to_owned(),
             out: options.out.clone(),
@@ -150,6 +160,9 @@ fn stage_names(options: &Options) -> Vec<String> {
     names.extend(["merge", "build candidate", "verify", "overlap"].map(String::from));
     if options.null_rebuild == NullRebuild::Built {
         names.push("build audit".into());
+    }
+    if options.layouts.is_some() {
+        names.push(LINK_LAYOUTS.into());
     }
     names.push("measure".into());
     names
@@ -264,6 +277,22 @@ fn reachable(metadata: &Metadata, root: &PackageId) -> usize {
         }
     }
     found.len()
+}
+
+/// Both arms' last crates are compiled once, and every layout is a link of both.
+fn link_guess(layouts: u32) -> f64 {
+    2.0 * (LAST_CRATE_S + f64::from(layouts) * LINK_S)
+}
+
+/// Five binaries per layout: both as they were linked, and the three that are sampled. `None`
+/// where they are there already, or nobody knows their size.
+fn layouts_bytes(options: &Options, last: Option<&Record>) -> Option<u64> {
+    let artifacts = &last?.artifacts;
+    let layout = 3 * artifacts.baseline.size_bytes + 2 * artifacts.candidate.size_bytes;
+    let wanted = options.layouts? as usize;
+    let missing =
+        (0..wanted).filter(|&number| !Layout::new(&options.out).layout_arms(number).exists());
+    Some(layout * missing.count() as u64)
 }
 
 fn disk_guess(packages: usize) -> u64 {

@@ -3,6 +3,7 @@
 //! Takes a spec and an output directory; each stage takes the type that only the stage before can
 //! make. The order of the whole is in `pipeline`.
 
+mod layouts;
 mod sampling;
 
 use std::path::{Path, PathBuf};

@@ -10,23 +10,56 @@ use inferno_measure::record::StageKind;
 use inferno_measure::scenario::{Arms, Judging};
 
 use super::{Baseline, Session};
+use crate::artifact::Artifact;
 use crate::error::Result;
 use crate::progress::Progress;
+use crate::relink::Layouts;
 use crate::verify::{self, VerifiedPair};
 
 impl Session {
-    /// Samples the pair: baseline, its byte copy, candidate.
+    /// Samples the pair: baseline, its byte copy, candidate; in all of `layouts`, where there are
+    /// any, instead of the layout that the arms were linked in.
     ///
     /// # Errors
     /// [`Error::Measure`]; what was sampled is kept, and continued by the next run.
-    pub fn measure(&mut self, pair: &VerifiedPair, judging: &Judging) -> Result<Vec<Measured>> {
-        let arms = Arms::with_control(
-            &pair.baseline().path,
-            &pair.candidate().artifact().path,
-            &self.workshop.output.sampling_arms(),
-        )?;
-        let binaries = [&pair.baseline().sha256, &pair.candidate().artifact().sha256];
-        let measured = self.sample(&arms, binaries, pair.known_costs(), judging, "pair")?;
+    pub fn measure(
+        &mut self,
+        pair: &VerifiedPair,
+        layouts: Option<&Layouts>,
+        judging: &Judging,
+    ) -> Result<Vec<Measured>> {
+        let output = &self.workshop.output;
+        let binaries: Vec<[&Artifact; 2]> = match layouts {
+            None => vec![[pair.baseline(), pair.candidate().artifact()]],
+            Some(layouts) => layouts
+                .baselines
+                .iter()
+                .zip(&layouts.candidates)
+                .map(|(baseline, candidate)| [&baseline.artifact, &candidate.artifact])
+                .collect(),
+        };
+        let arms = (0..)
+            .zip(&binaries)
+            .map(|(number, [baseline, candidate])| {
+                baseline.check()?;
+                candidate.check()?;
+                let directory = match layouts {
+                    None => output.sampling_arms(),
+                    Some(_) => output.layout_arms(number),
+                };
+                Ok(Arms::with_control(
+                    &baseline.path,
+                    &candidate.path,
+                    &directory,
+                )?)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let hashes: Vec<&String> = binaries
+            .iter()
+            .flatten()
+            .map(|artifact| &artifact.sha256)
+            .collect();
+        let measured = self.sample(&arms, &hashes, pair.known_costs(), judging, "pair")?;
         verify::sampled_outputs_agree(
             measured
                 .iter()
@@ -56,8 +89,8 @@ impl Session {
             ..copies
         };
         self.sample(
-            &arms,
-            [&artifact.sha256; 2],
+            &[arms],
+            &[&artifact.sha256; 2],
             BTreeMap::new(),
             judging,
             "noise",
@@ -66,21 +99,22 @@ impl Session {
 
     fn sample(
         &mut self,
-        arms: &Arms,
-        binaries: [&String; 2],
+        arms: &[Arms],
+        hashes: &[&String],
         known_costs: BTreeMap<String, KnownCost>,
         judging: &Judging,
         purpose: &str,
     ) -> Result<Vec<Measured>> {
         let scenarios = self.scenarios()?;
-        let key = self
-            .holdout_key(purpose, &scenarios)?
-            .part(binaries[0])
-            .part(binaries[1])
+        let key = hashes
+            .iter()
+            .fold(self.holdout_key(purpose, &scenarios)?, |key, hash| {
+                key.part(hash)
+            })
             .finish();
         let campaign = Campaign {
             scenarios: &scenarios,
-            arms: std::slice::from_ref(arms),
+            arms,
             judging,
             directory: self.workshop.output.samples().join(purpose),
             key,

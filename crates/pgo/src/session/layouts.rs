@@ -1,0 +1,95 @@
+//! Both arms of a session's pair in several code layouts.
+//!
+//! Takes a [`VerifiedPair`]; gives its arms linked again. It must not touch the arms themselves.
+
+use std::time::Instant;
+
+use inferno_measure::record::StageKind;
+
+use super::Session;
+use crate::artifact::Artifact;
+use crate::cargo::{self, Workshop};
+use crate::digest::Key;
+use crate::error::{Error, Result};
+use crate::flags::Arm;
+use crate::progress::Progress;
+use crate::relink::{Layouts, Link, Relinked};
+use crate::verify::VerifiedPair;
+
+impl Session {
+    /// Links both arms again in `count` code layouts, the same seeds for both. Only the last
+    /// crate of each arm is compiled again, once, to learn what its link consists of.
+    ///
+    /// # Errors
+    /// [`Error::Tool`] where the layout cannot be controlled, [`Error::Verification`] when
+    /// anything else than addresses has changed, [`Error::Build`].
+    pub fn layouts(&mut self, pair: &VerifiedPair, count: u32) -> Result<Layouts> {
+        let candidate = pair.candidate();
+        let key = Key::new("layouts")
+            .part(&pair.baseline().sha256)
+            .part(&candidate.artifact().sha256)
+            .part(count.to_string())
+            .finish();
+        let profile = candidate.profile().path.clone();
+        let arms = [
+            (Arm::Baseline, pair.baseline()),
+            (Arm::Candidate { profile }, candidate.artifact()),
+        ];
+        let started = Instant::now();
+        self.progress.start("link layouts");
+        let (workshop, progress) = (&self.workshop, &mut self.progress);
+        let layouts = self
+            .stages
+            .run("link layouts", StageKind::Build, &key, || {
+                let [baselines, candidates] =
+                    arms.map(|(arm, artifact)| link_arm(workshop, &arm, artifact, count, progress));
+                Ok(Layouts {
+                    baselines: baselines?,
+                    candidates: candidates?,
+                })
+            })?;
+        let words = format!(
+            "{count} of each arm in {:.1} s",
+            started.elapsed().as_secs_f64()
+        );
+        self.progress.finish(&words);
+        Ok(layouts)
+    }
+}
+
+/// One arm in all layouts. What its link consists of is removed at the end: it is large.
+fn link_arm(
+    workshop: &Workshop,
+    arm: &Arm,
+    artifact: &Artifact,
+    count: u32,
+    progress: &mut Progress,
+) -> Result<Vec<Relinked>> {
+    let root = workshop.output.root();
+    let scratch =
+        tempfile::TempDir::with_prefix_in("links-", root).map_err(Error::io("create", root))?;
+    let archive = scratch.path().join("captured.tar");
+    progress.note(&format!("what {} is linked from", arm.name()));
+    let captured = cargo::capture_link(workshop, arm, &archive, progress)?;
+    if captured.text_sha256 != artifact.text_sha256 {
+        return Err(Error::Verification {
+            check: "same-code",
+            message: format!("the {}, its last crate compiled again, has other machine code", arm.name()),
+            hint: "run again without touching the sources; `--audit` tells whether two builds are alike".into(),
+        });
+    }
+    let link = Link::open(&archive, &captured, &workshop.compiler, scratch.path())?;
+    let executable = workshop.spec.target().executable();
+    (1..=count)
+        .map(|seed| {
+            progress.note(&format!("{} {seed} of {count}", arm.name()));
+            let number = seed as usize - 1;
+            link.layout(
+                seed,
+                &workshop
+                    .output
+                    .layout_binary(arm.name(), number, executable),
+            )
+        })
+        .collect()
+}
