@@ -8,6 +8,7 @@ mod doctor;
 mod flags;
 mod guards;
 mod interruption;
+mod layout_control;
 mod layouts;
 mod options;
 mod profiles;

@@ -103,6 +103,9 @@ pub(super) fn other_than(start: &str, prefixes: &[&str]) -> Vec<String> {
             .collect();
         let excluded: String = next.iter().collect();
         patterns.push(format!("{stem}[^{excluded}]*"));
+        if stem != start {
+            patterns.push(stem.clone());
+        }
         for letter in next {
             let longer = format!("{stem}{letter}");
             if !prefixes.contains(&longer.as_str()) {
@@ -159,7 +162,9 @@ mod tests {
 
     /// The patterns as lld reads them, on names of plain characters.
     fn matches(pattern: &str, name: &str) -> bool {
-        let (stem, class) = pattern.split_once("[^").unwrap();
+        let Some((stem, class)) = pattern.split_once("[^") else {
+            return pattern == name;
+        };
         let excluded = class.strip_suffix("]*").unwrap();
         name.strip_prefix(stem)
             .and_then(|rest| rest.chars().next())

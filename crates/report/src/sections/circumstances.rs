@@ -68,6 +68,14 @@ fn stages(timings: &Timings) -> Table {
     }
 }
 
+/// Over how many code layouts the verdicts are.
+fn layout(record: &Record) -> String {
+    record.judging.layouts.map_or_else(
+        || "not controlled: a few per cent may be its luck (--layout-control)".to_owned(),
+        |layouts| format!("{layouts} layouts of each arm; a verdict is over all of them"),
+    )
+}
+
 fn environment(record: &Record) -> Vec<(&'static str, Text)> {
     let host = &record.host;
     let known =
@@ -88,6 +96,7 @@ fn environment(record: &Record) -> Vec<(&'static str, Text)> {
         ("system", format!("{} {}", host.os, host.arch).into()),
         ("kernel", known(host.kernel.clone())),
     ];
+    facts.push(("code layout", layout(record).into()));
     facts.extend(origin(record));
     facts.push((
         "made by",
