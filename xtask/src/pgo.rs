@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use inferno_measure::record::{Record, Verdict};
 use inferno_pgo::exit;
-use inferno_pgo::pipeline::{self, Finished, NullRebuild, Options};
+use inferno_pgo::pipeline::{self, CriterionStage, Finished, NullRebuild, Options};
 use inferno_pgo::plan::Plan;
 use inferno_pgo::spec::{Spec, duration};
 use inferno_pgo::stage::Reuse;
@@ -101,6 +101,9 @@ struct RunArguments {
     /// only beyond the luck of layout (at least 8; needs lld)
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(8..=999))]
     layout_control: Option<u32>,
+    /// Leave out the benchmark that the spec declares in [criterion]
+    #[arg(long)]
+    no_criterion: bool,
     /// Print the plan and stop
     #[arg(long)]
     dry_run: bool,
@@ -167,6 +170,7 @@ impl SamplingArguments {
             only: self.only.clone(),
             profile: None,
             layouts: None,
+            criterion: CriterionStage::Skipped,
         })
     }
 
@@ -198,6 +202,11 @@ impl RunArguments {
             },
             profile: self.profile.clone(),
             layouts: self.layout_control,
+            criterion: if self.no_criterion {
+                CriterionStage::Skipped
+            } else {
+                CriterionStage::Run
+            },
             ..self.sampling.options()?
         })
     }
@@ -225,17 +234,32 @@ fn whole(arguments: &RunArguments) -> Result<u8> {
     if arguments.dry_run {
         return Ok(exit::ANSWERED);
     }
-    let Finished { record, output } = pipeline::run(&options)?;
-    inferno_measure::write_atomically(
-        &output.report(),
-        inferno_report::markdown(&record).as_bytes(),
-    )?;
-    inferno_measure::write_atomically(&output.page(), inferno_report::html(&record).as_bytes())?;
-    judge::print(&record, arguments.sampling.format())?;
+    let finished = pipeline::run(&options)?;
+    write_reports(&finished)?;
+    let Finished { record, output } = &finished;
+    judge::print(record, arguments.sampling.format())?;
     eprintln!("record: {}", output.record().display());
     eprintln!("report: {}", output.report().display());
     eprintln!("page: {}", output.page().display());
-    Ok(arguments.sampling.exit_code(&record))
+    let code = arguments.sampling.exit_code(record);
+    // The answer stands, whatever comes of this.
+    if let Some(finished) = pipeline::run_criterion(&options, finished)? {
+        write_reports(&finished)?;
+        eprintln!(
+            "Criterion's report: {}",
+            project::criterion_report().display()
+        );
+    }
+    Ok(code)
+}
+
+fn write_reports(Finished { record, output }: &Finished) -> Result<()> {
+    inferno_measure::write_atomically(
+        &output.report(),
+        inferno_report::markdown(record).as_bytes(),
+    )?;
+    inferno_measure::write_atomically(&output.page(), inferno_report::html(record).as_bytes())?;
+    Ok(())
 }
 
 fn noise(arguments: &SamplingArguments) -> Result<u8> {

@@ -19,5 +19,21 @@ pub(crate) fn default_out(name: &str) -> PathBuf {
     root().join("target/pgo").join(name)
 }
 
+/// Where Criterion keeps its results.
+pub(crate) fn criterion_home() -> PathBuf {
+    let elsewhere = std::env::var_os("CRITERION_HOME").map(PathBuf::from);
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    elsewhere.unwrap_or_else(|| {
+        target
+            .unwrap_or_else(|| root().join("target"))
+            .join("criterion")
+    })
+}
+
+/// The page to start from in Criterion's results.
+pub(crate) fn criterion_report() -> PathBuf {
+    criterion_home().join("report/index.html")
+}
+
 /// The model of the default spec.
 pub(crate) const DEFAULT_MODEL: &str = "smollm2-135m";

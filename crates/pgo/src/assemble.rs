@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use inferno_measure::host;
 use inferno_measure::record::{
-    self, Artifacts, Audit, Check, HotFunction, Input, Profile, Record, ScenarioResult, StageKind,
-    Timings, Tool, Toolchain, TrainingWorkload, TrendResult, Verification,
+    self, Artifacts, Audit, Check, HotFunction, Input, Profile, Record, ScenarioResult, Stage,
+    StageKind, StageState, Timings, Tool, Toolchain, TrainingWorkload, TrendResult, Verification,
 };
 use inferno_measure::scenario::Judging;
 
@@ -188,7 +188,22 @@ fn input(path: &Path, sha256: String, directory: &Path) -> Result<Input> {
 
 fn timings(session: &Session) -> Timings {
     let stages = session.stages.timings().to_vec();
-    let total_wall_s = session.started.elapsed().as_secs_f64();
+    timings_of(stages, session.started.elapsed().as_secs_f64())
+}
+
+/// Adds a stage that measured after the record was made.
+pub(crate) fn add_stage(timings: &mut Timings, name: &str, wall_s: f64) {
+    let mut stages = std::mem::take(&mut timings.stages);
+    stages.push(Stage {
+        name: name.to_owned(),
+        kind: StageKind::Measure,
+        state: StageState::Ran,
+        wall_s,
+    });
+    *timings = timings_of(stages, timings.total_wall_s + wall_s);
+}
+
+fn timings_of(stages: Vec<Stage>, total_wall_s: f64) -> Timings {
     let work: f64 = stages
         .iter()
         .filter(|stage| stage.kind != StageKind::Other)

@@ -70,6 +70,14 @@ pub enum Error {
         /// What to do about it.
         hint: String,
     },
+    /// A benchmark that the spec declares failed.
+    #[error("the benchmark of [criterion] failed:\n{message}")]
+    Bench {
+        /// Its last words.
+        message: String,
+        /// What stands all the same, and where the whole output is.
+        hint: String,
+    },
     /// A file could not be read or written.
     #[error("cannot {action} `{}`: {source}", path.display())]
     Io {
@@ -109,7 +117,8 @@ impl Error {
             | Self::Tool { hint, .. }
             | Self::Build { hint, .. }
             | Self::Verification { hint, .. }
-            | Self::Training { hint, .. } => Some(hint.clone()),
+            | Self::Training { hint, .. }
+            | Self::Bench { hint, .. } => Some(hint.clone()),
             Self::Measure(error) => error.hint(),
             Self::Provision(error) => error.hint(),
             Self::Io { .. } => Some("check that the path exists, may be read and written, and that the disk is not full".into()),
@@ -124,7 +133,7 @@ impl Error {
             Self::Tool { .. } => exit::TOOL_MISSING,
             Self::Build { .. } => exit::BUILD_FAILED,
             Self::Verification { .. } => exit::VERIFICATION_FAILED,
-            Self::Training { .. } => exit::WORKLOAD_FAILED,
+            Self::Training { .. } | Self::Bench { .. } => exit::WORKLOAD_FAILED,
             Self::Io { .. } | Self::Internal(_) => exit::INTERNAL,
             Self::Measure(error) => error.exit_code(),
             Self::Provision(error) => error.exit_code(),

@@ -9,6 +9,7 @@ pub mod artifact;
 mod assemble;
 pub mod assets;
 pub mod cargo;
+pub mod criterion;
 pub mod digest;
 pub mod error;
 pub mod exit;

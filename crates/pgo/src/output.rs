@@ -72,6 +72,11 @@ impl Layout {
         self.logs().join(format!("build-{arm}.log"))
     }
 
+    /// The whole output of Criterion's benchmark.
+    pub fn criterion_log(&self) -> PathBuf {
+        self.logs().join("criterion.log")
+    }
+
     /// The directory of the raw profiles of a run of the instrumented binary; `name` is any text.
     pub fn raw_profiles(&self, purpose: Purpose, name: &str) -> PathBuf {
         self.profiles()

@@ -3,19 +3,22 @@
 //! Takes [`Options`]; gives a [`Record`]. Rendering and exit codes are the caller's.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use inferno_measure::campaign::Measured;
-use inferno_measure::record::{Audit, Record};
+use inferno_measure::record::{Audit, Record, Stage};
 use inferno_measure::scenario::Judging;
 use inferno_measure::verdict;
 
 use crate::assemble;
+use crate::criterion;
 use crate::error::Result;
 use crate::output::OutputDir;
+use crate::progress::Progress;
 use crate::relink::Layouts;
+
 use crate::session::Session;
-use crate::spec::Spec;
+use crate::spec::{Criterion, Spec};
 use crate::stage::Reuse;
 use crate::verify;
 
@@ -43,6 +46,8 @@ pub struct Options {
     /// Code layouts in which both arms are linked and measured; the arms as they were built where
     /// absent.
     pub layouts: Option<u32>,
+    /// Whether Criterion looks at the pair as well, where the spec declares it.
+    pub criterion: CriterionStage,
 }
 
 /// A finished run. While it lives, no other run can use the output directory.
@@ -63,7 +68,22 @@ pub enum NullRebuild {
     Left,
 }
 
+/// Whether Criterion looks at the pair as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CriterionStage {
+    /// It does, where the spec declares it.
+    Run,
+    /// It does not (`--no-criterion`).
+    Skipped,
+}
+
 impl Options {
+    /// The benchmark that is run after the record is written.
+    pub fn declared_criterion(&self) -> Option<&Criterion> {
+        let declared = self.spec.criterion();
+        declared.filter(|_| self.criterion == CriterionStage::Run)
+    }
+
     fn judging(&self) -> Judging {
         let judging = self.spec.judging();
         Judging {
@@ -153,6 +173,35 @@ pub fn run(options: &Options) -> Result<Finished> {
     };
     let path = session.output().record();
     finish(session, &proof, &measured, judging, &path)
+}
+
+/// Lets Criterion look at the pair of a finished run, where that is declared, and adds the stage's
+/// time to the record. `None` where it is not.
+///
+/// # Errors
+/// [`Error::Bench`]: record and reports of `finished` stand.
+///
+/// [`Error::Bench`]: crate::Error::Bench
+pub fn run_criterion(options: &Options, finished: Finished) -> Result<Option<Finished>> {
+    let Some(declared) = options.declared_criterion() else {
+        return Ok(None);
+    };
+    let Finished { mut record, output } = finished;
+    let root = output.root().to_owned();
+    // The benchmark holds the directory itself.
+    drop(output);
+    let mut progress = Progress::on_stderr();
+    let started = Instant::now();
+    criterion::run(&options.spec, declared, &root, &mut progress)?;
+    let wall_s = started.elapsed().as_secs_f64();
+    let output = OutputDir::open(&root, &mut |line| progress.say(line))?;
+    // Another run may have gone in between: then the record on the disk is not this one's.
+    let is_ours = Record::read(&output.record()).is_ok_and(|found| found == record);
+    assemble::add_stage(&mut record.timings, Stage::CRITERION, wall_s);
+    if is_ours {
+        record.write(&output.record())?;
+    }
+    Ok(is_ours.then_some(Finished { record, output }))
 }
 
 /// Measures the baseline against a byte copy of itself and writes `noise.json`: what this machine

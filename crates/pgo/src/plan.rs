@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use cargo_metadata::{Metadata, MetadataCommand, PackageId};
-use inferno_measure::record::{Record, StageState};
+use inferno_measure::record::{Record, Stage, StageState};
 
 use crate::error::{Error, Result};
 use crate::flags::{self, SharedFlags};
@@ -91,6 +91,9 @@ impl Plan {
             let wall_s = match name.as_str() {
                 "measure" => Some(options.budget.as_secs_f64()),
                 LINK_LAYOUTS => known.or_else(|| options.layouts.map(link_guess)),
+                Stage::CRITERION => options
+                    .declared_criterion()
+                    .map(|declared| declared.budget.as_secs_f64()),
                 _ => known.or_else(|| guess(&name, packages?)),
             };
             PlannedStage { name, wall_s }
@@ -165,6 +168,9 @@ fn stage_names(options: &Options) -> Vec<String> {
         names.push(LINK_LAYOUTS.into());
     }
     names.push("measure".into());
+    if options.declared_criterion().is_some() {
+        names.push(Stage::CRITERION.into());
+    }
     names
 }
 

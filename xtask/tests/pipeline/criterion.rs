@@ -1,11 +1,11 @@
 //! The benchmark `pgo_benches` on a small verified pair.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::xtask::{Outcome, fixture, pgo, place, run, scratch};
+use crate::xtask::{Outcome, copy_of, fixture, pgo, place, run, scratch};
 
 /// `cargo bench --bench pgo_benches` on the fixture `gain`, its driver without optimisation: the
 /// arms state their own times.
@@ -36,7 +36,8 @@ fn interval(home: &Path, id: &str) -> [f64; 2] {
 fn slow_criterion_finds_the_gain_of_a_verified_pair() {
     let (out, home) = (scratch(), scratch());
     let mut whole = pgo(place(&fixture("gain/pgo.toml"), out.path()));
-    run(whole.args(["--budget", "3s"])).succeeded();
+    let whole = run(whole.args(["--budget", "3s"])).succeeded();
+    assert!(!whole.stderr.contains("… criterion"), "{}", whole.stderr);
 
     let outcome = run(bench(out.path(), home.path()).env("INFERNO_BENCH_BUDGET", "25s"));
     let outcome = outcome.succeeded();
@@ -51,6 +52,65 @@ fn slow_criterion_finds_the_gain_of_a_verified_pair() {
     what_does_not_fit_is_named(out.path(), home.path());
     a_profiler_is_refused(out.path(), home.path());
     a_changed_binary_is_refused(out.path(), home.path());
+}
+
+/// `gain` with a section that has the workspace's benchmark run on it.
+fn declaring(bench: &str, directory: &Path) -> PathBuf {
+    let spec = copy_of("gain", directory).join("pgo.toml");
+    let text = std::fs::read_to_string(&spec).expect("a spec");
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+    let section = format!(
+        "\n[criterion]\nmanifest = \"{}\"\npackage = \"inferno-inference\"\nbench = \"{bench}\"\n\
+         default-features = false\nfeatures = [\"benches\"]\nprofile = \"dev\"\nbudget = \"8s\"\n",
+        manifest.display()
+    );
+    std::fs::write(&spec, text + &section).expect("a spec");
+    spec
+}
+
+#[test]
+fn slow_a_declared_benchmark_is_the_last_stage() {
+    let (directory, out, home) = (scratch(), scratch(), scratch());
+    let spec = declaring("pgo_benches", directory.path());
+    let whole = |options: &[&str]| {
+        let mut command = pgo(place(&spec, out.path()));
+        command.args(["--budget", "3s"]).args(options);
+        run(command.env("CRITERION_HOME", home.path()))
+    };
+    let planned = whole(&["--dry-run"]).succeeded();
+    assert!(planned.stderr.contains("criterion  "), "{}", planned.stderr);
+    let planned = whole(&["--dry-run", "--no-criterion"]).succeeded();
+    assert!(!planned.stderr.contains("criterion  "));
+
+    whole(&[]).succeeded();
+    let text = std::fs::read_to_string(out.path().join("record.json")).expect("a record");
+    let record: Value = serde_json::from_str(&text).expect("JSON");
+    let stages = record["timings"]["stages"].as_array().expect("stages");
+    let last = stages.last().expect("a stage");
+    assert_eq!(
+        (&last["name"], &last["state"]),
+        (&"criterion".into(), &"ran".into())
+    );
+    let report = std::fs::read_to_string(out.path().join("report.md")).expect("a report");
+    assert!(report.contains("criterion/report/index.html"));
+    assert!(home.path().join("report/index.html").is_file());
+}
+
+#[test]
+fn slow_a_benchmark_that_fails_leaves_record_and_report() {
+    let (directory, out) = (scratch(), scratch());
+    let spec = declaring("no_such_bench", directory.path());
+    let mut whole = pgo(place(&spec, out.path()));
+    let outcome = run(whole.args(["--budget", "1s"]));
+    assert!(
+        outcome.stdout.contains("warm/programs"),
+        "{}",
+        outcome.stdout
+    );
+    outcome.failed(23, "the benchmark of [criterion] failed");
+    for left in ["record.json", "report.md", "logs/criterion.log"] {
+        assert!(out.path().join(left).is_file(), "{left}");
+    }
 }
 
 fn what_does_not_fit_is_named(out: &Path, home: &Path) {

@@ -321,6 +321,11 @@ pub struct Stage {
     pub wall_s: f64,
 }
 
+impl Stage {
+    /// Name of the stage in which Criterion looks at the pair, after the verdicts.
+    pub const CRITERION: &'static str = "criterion";
+}
+
 /// Kind of work of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -30,6 +30,7 @@ pub(super) struct Document {
     pub(super) verify: Verify,
     #[serde(default)]
     pub(super) metric: BTreeMap<String, MetricSpec>,
+    pub(super) criterion: Option<Criterion>,
 }
 
 /// `[target]`: the cargo target of every arm.
@@ -247,6 +248,31 @@ impl<'de> Deserialize<'de> for Output {
     }
 }
 
+/// `[criterion]`: the benchmark that looks at the verified pair after the record is written.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Criterion {
+    /// Manifest of the package or its workspace, relative to the spec; default: the target's.
+    pub manifest: Option<PathBuf>,
+    /// The package with the benchmark.
+    pub package: String,
+    /// The bench target. It is told spec, output directory and budget by `INFERNO_BENCH_SPEC`,
+    /// `INFERNO_BENCH_OUT` and `INFERNO_BENCH_BUDGET`.
+    pub bench: String,
+    /// Features of the package.
+    #[serde(default)]
+    pub features: Vec<String>,
+    /// Whether the package's default features are on.
+    #[serde(default = "enabled", rename = "default-features")]
+    pub default_features: bool,
+    /// The cargo profile of the benchmark, which only drives the arms.
+    #[serde(default = "default_bench_profile")]
+    pub profile: String,
+    /// Time for all its samples.
+    #[serde(default = "default_bench_budget", deserialize_with = "duration")]
+    pub budget: Duration,
+}
+
 /// `[metric.NAME]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -267,6 +293,14 @@ fn default_manifest() -> PathBuf {
 
 fn default_profile() -> String {
     "release".into()
+}
+
+fn default_bench_profile() -> String {
+    "bench".into()
+}
+
+fn default_bench_budget() -> Duration {
+    Duration::from_mins(5)
 }
 
 fn enabled() -> bool {

@@ -12,7 +12,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub use document::{
-    Expect, Judge, MetricSpec, Output, Request, ScenarioKind, ScenarioSpec, Target, Train, Trend,
+    Criterion, Expect, Judge, MetricSpec, Output, Request, ScenarioKind, ScenarioSpec, Target,
+    Train, Trend,
 };
 
 use crate::digest;
@@ -98,6 +99,11 @@ impl Spec {
     /// The declared trends.
     pub fn trends(&self) -> &[Trend] {
         &self.document.trend
+    }
+
+    /// The benchmark that looks at the verified pair as well.
+    pub fn criterion(&self) -> Option<&Criterion> {
+        self.document.criterion.as_ref()
     }
 
     /// What must be equal in both arms on the holdout.

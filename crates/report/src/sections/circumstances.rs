@@ -1,6 +1,6 @@
 //! Where and how long: stage timings with the pipeline's own share, machine and compilers.
 
-use inferno_measure::record::{Input, Record, StageState, Timings};
+use inferno_measure::record::{Input, Record, Stage, StageState, Timings};
 
 use super::fact_share;
 use crate::document::{Block, Column, Row, Table, Text, Tone};
@@ -19,9 +19,20 @@ pub(super) fn blocks(record: &Record) -> Vec<Block> {
             .then(fact_share(timings.overhead_share))
             .then("."),
         ),
-        Block::Heading("Environment"),
-        Block::Facts(environment(record)),
     ];
+    if timings
+        .stages
+        .iter()
+        .any(|stage| stage.name == Stage::CRITERION)
+    {
+        blocks.push(Block::Paragraph(
+            "Criterion looked at the same pair after the verdicts, and has none of its own: \
+             target/criterion/report/index.html."
+                .into(),
+        ));
+    }
+    blocks.push(Block::Heading("Environment"));
+    blocks.push(Block::Facts(environment(record)));
     if !record.inputs.is_empty() {
         blocks.push(Block::Heading("Inputs"));
         blocks.push(Block::Table(inputs(&record.inputs)));
