@@ -25,9 +25,24 @@ fn slow_a_program_that_gains_is_faster() {
         "the record has an absolute path"
     );
     assert!(out.path().join("report.md").is_file());
+    let page = std::fs::read_to_string(out.path().join("report.html")).expect("a page");
+    assert!(page.contains("PGO pays") && page.ends_with("</html>"));
+    the_interpreter_is_the_hottest_function(&record["profile"]["hottest"]);
 
     judging_again_gives_the_same(out.path());
     another_budget_builds_nothing(out.path());
+}
+
+/// Both arms have symbols, and the profile's names are found in both.
+fn the_interpreter_is_the_hottest_function(hottest: &serde_json::Value) {
+    let hottest = hottest.as_array().expect("functions");
+    assert!((1..=20).contains(&hottest.len()), "{}", hottest.len());
+    assert_eq!(hottest[0]["name"], "gain::machine::run", "{}", hottest[0]);
+    assert!(hottest[0]["counts_share"].as_f64() > Some(0.5));
+    for arm in ["baseline", "candidate"] {
+        let size_bytes = hottest[0][arm]["own"]["size_bytes"].as_u64();
+        assert!(size_bytes > Some(100), "{arm}: {}", hottest[0]);
+    }
 }
 
 fn judging_again_gives_the_same(out: &std::path::Path) {

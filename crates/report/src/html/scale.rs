@@ -1,5 +1,7 @@
 //! From values to places on an axis, and the values at which an axis is labelled.
 
+use std::f64::consts::LN_2;
+
 use crate::figures::JOINER;
 
 /// A linear axis: `domain` is drawn over `range`.
@@ -67,6 +69,24 @@ pub(super) fn ticks(low: f64, high: f64, at_most: usize) -> Ticks {
     Ticks {
         step,
         values: multiples(low, high, step),
+    }
+}
+
+/// Changes at which a logarithmic axis from `low` to `high` (ln of ratios) is labelled: round changes
+/// where it is nearly linear, doublings where it is not.
+pub(super) fn ratio_ticks(low: f64, high: f64, at_most: usize) -> Ticks {
+    const NEARLY_LINEAR: f64 = 0.7;
+    if high - low < NEARLY_LINEAR {
+        return ticks(low.exp_m1(), high.exp_m1(), at_most);
+    }
+    let doublings = ticks(low / LN_2, high / LN_2, at_most);
+    let whole = doublings
+        .values
+        .into_iter()
+        .filter(|power| power.fract().abs() < 1e-9);
+    Ticks {
+        step: 0.01,
+        values: whole.map(|power| power.exp2() - 1.0).collect(),
     }
 }
 
@@ -162,6 +182,18 @@ mod tests {
         }
         assert_eq!(ticks(1.0, 1.0, 5).values, [1.0]);
         assert_eq!(ticks(f64::NAN, 1.0, 5).values.len(), 1);
+    }
+
+    #[test]
+    fn logarithmic_axes_are_labelled_on_both_sides() {
+        let near = ratio_ticks(-0.2, 0.1, 5);
+        assert!(near.values.len() >= 3, "{near:?}");
+        let far = ratio_ticks(-1.5, 1.2, 5);
+        let expected = [-0.75, -0.5, 0.0, 1.0];
+        assert_eq!(far.values.len(), expected.len(), "{far:?}");
+        for (tick, expected) in far.values.iter().zip(expected) {
+            assert!((tick - expected).abs() < 1e-9, "{far:?}");
+        }
     }
 
     #[test]

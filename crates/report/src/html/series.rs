@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::marks;
 use super::plot::{WIDTH, dots, number, reach, stretched};
-use super::scale::{Scale, change_label, ticks};
+use super::scale::{Scale, change_label, ratio_ticks};
 use crate::figures::plural;
 
 /// Height of the plot, in pixels.
@@ -153,7 +153,7 @@ impl Drawing<'_> {
 
     fn grid(&self) -> Markup {
         let (low, high) = self.scale.domain;
-        let ticks = ticks(low.exp_m1(), high.exp_m1(), TICKS_MAX);
+        let ticks = ratio_ticks(low, high, TICKS_MAX);
         html! {
             @for &tick in &ticks.values {
                 @let y = self.scale.at(tick.ln_1p());

@@ -1,5 +1,6 @@
 //! Reports of records that are built here: each verdict, missing values, widths, hostile text.
 
+mod browser;
 mod builder;
 mod headline;
 mod hints;
