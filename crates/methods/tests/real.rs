@@ -89,7 +89,7 @@ fn slow_a_repetition_goes_through_the_real_tools_and_is_not_taken_twice() {
             "--differences",
             "5",
             "--seconds",
-            "15",
+            "30",
         ];
         let text = succeeded(&methods(out.path(), &args).output().unwrap());
         for method in ["ours", other] {
