@@ -4,6 +4,7 @@
 //! Standard output carries results, standard error everything else. Exit codes are
 //! [`inferno_pgo::exit`].
 
+mod calibrate;
 mod doctor;
 mod error;
 mod lint;
@@ -31,6 +32,8 @@ struct Arguments {
 enum Command {
     /// Build, train, optimise, verify, measure and judge; or one of these steps
     Pgo(Box<pgo::Arguments>),
+    /// Measure the programs behind the suitability score (for maintainers, on a quiet machine)
+    Calibrate(calibrate::Arguments),
     /// List or fetch the models that specs name
     Model(model::Arguments),
     /// Get what is missing: a matching llvm-profdata, the default model
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<u8> {
     match command {
         Command::Pgo(arguments) => pgo::run(*arguments),
+        Command::Calibrate(arguments) => calibrate::run(&arguments),
         Command::Model(arguments) => model::run(&arguments),
         Command::Setup(arguments) => setup::run(&arguments),
         Command::Doctor => doctor::run(),

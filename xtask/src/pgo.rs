@@ -1,6 +1,7 @@
 //! `cargo xtask pgo`: the main job, and its single steps for people who train elsewhere.
 
 mod judge;
+mod predict;
 mod steps;
 
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Step {
+    /// Build the baseline alone and say what gain to expect of an optimised build
+    Predict(predict::Arguments),
     /// Build the instrumented binary and say how to train it
     Instrument(Place),
     /// Run the declared training workloads on the instrumented binary
@@ -215,6 +218,7 @@ impl RunArguments {
 pub(crate) fn run(arguments: Arguments) -> Result<u8> {
     match arguments.step {
         None => whole(&arguments.run),
+        Some(Step::Predict(arguments)) => predict::run(&arguments),
         Some(Step::Instrument(place)) => steps::instrument(&place),
         Some(Step::Train(place)) => steps::train(&place),
         Some(Step::Merge { place, sources }) => steps::merge(&place, &sources),

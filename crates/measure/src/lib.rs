@@ -19,6 +19,7 @@ pub mod pairing;
 pub mod plan;
 pub mod process;
 pub mod record;
+pub mod regression;
 pub mod samples;
 pub mod scenario;
 pub mod stats;

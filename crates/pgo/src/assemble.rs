@@ -18,6 +18,8 @@ use crate::optimize::Candidate;
 use crate::output::OutputDir;
 use crate::session::Session;
 use crate::spec::Spec;
+use crate::suitability::evidence::Evidence;
+use crate::suitability::{self, calibration};
 
 /// What was proved about the two arms.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub(crate) struct Proof<'a> {
     pub(crate) built_with: Option<BuiltWith<'a>>,
     pub(crate) checks: Vec<Check>,
     pub(crate) audit: Option<Audit>,
+    /// What the suitability score is made of.
+    pub(crate) evidence: Option<Evidence>,
 }
 
 /// The candidate's build, and what is known of its profile.
@@ -47,6 +51,15 @@ pub(crate) fn record(
 ) -> Result<Record> {
     let llvm_profdata = session.tool()?.version;
     let inputs = inputs(session)?;
+    let profile = proof.built_with.as_ref().map(profile);
+    let suitability = proof
+        .evidence
+        .as_ref()
+        .map(|evidence| {
+            let rows = calibration::embedded()?;
+            Ok::<_, Error>(suitability::score(evidence, &rows, profile.as_ref()))
+        })
+        .transpose()?;
     let spec = session.spec();
     let of = |artifact| described(artifact, spec, session.output());
     Ok(Record {
@@ -82,7 +95,7 @@ pub(crate) fn record(
             candidate: of(proof.candidate),
         },
         inputs,
-        profile: proof.built_with.as_ref().map(profile),
+        profile,
         verification: Verification {
             checks: proof.checks.clone(),
             audit: proof.audit.clone(),
@@ -91,7 +104,7 @@ pub(crate) fn record(
         scenarios,
         trends,
         hints: Vec::new(),
-        suitability: None,
+        suitability,
         timings: timings(session),
     })
 }

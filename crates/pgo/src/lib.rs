@@ -8,6 +8,7 @@
 pub mod artifact;
 mod assemble;
 pub mod assets;
+pub mod calibrate;
 pub mod cargo;
 pub mod criterion;
 pub mod digest;
@@ -29,6 +30,7 @@ pub mod session;
 pub mod spec;
 pub mod stage;
 pub mod status;
+pub mod suitability;
 pub mod toolchain;
 pub mod train;
 pub mod verify;

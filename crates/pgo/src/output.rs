@@ -93,6 +93,11 @@ impl Layout {
         self.profiles().join("holdout")
     }
 
+    /// What the tools behind the suitability score leave.
+    pub fn evidence(&self) -> PathBuf {
+        self.root.join("evidence")
+    }
+
     /// What finished stages left.
     pub fn stages(&self) -> PathBuf {
         self.root.join("stages")

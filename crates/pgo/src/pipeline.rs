@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use inferno_measure::campaign::Measured;
-use inferno_measure::record::{Audit, Record, Stage};
+use inferno_measure::record::{Audit, Record, Stage, Suitability};
 use inferno_measure::scenario::Judging;
 use inferno_measure::verdict;
 
@@ -16,10 +16,10 @@ use crate::error::Result;
 use crate::output::OutputDir;
 use crate::progress::Progress;
 use crate::relink::Layouts;
-
-use crate::session::Session;
+use crate::session::{Patience, Session};
 use crate::spec::{Criterion, Spec};
 use crate::stage::Reuse;
+use crate::suitability::{self, calibration};
 use crate::verify;
 
 /// What a run is asked to do.
@@ -131,6 +131,7 @@ pub fn run(options: &Options) -> Result<Finished> {
     ));
 
     let baseline = session.baseline()?;
+    let evidence = session.evidence(&baseline, Patience::Companion)?;
     let instrumented = session.instrument()?;
     let profile = if let Some(profile) = &options.profile {
         session.adopt(profile)?
@@ -170,6 +171,7 @@ pub fn run(options: &Options) -> Result<Finished> {
         }),
         checks,
         audit,
+        evidence: Some(evidence),
     };
     let path = session.output().record();
     finish(session, &proof, &measured, judging, &path)
@@ -204,6 +206,22 @@ pub fn run_criterion(options: &Options, finished: Finished) -> Result<Option<Fin
     Ok(is_ours.then_some(Finished { record, output }))
 }
 
+/// Builds the baseline alone and predicts what an optimised build would gain.
+///
+/// # Errors
+/// See [`run`].
+pub fn predict(spec: Spec, out: &Path, reuse: Reuse) -> Result<Suitability> {
+    spec.check_training()?;
+    let mut session = Session::open(spec, out, reuse)?;
+    let baseline = session.baseline()?;
+    let evidence = session.evidence(&baseline, Patience::Companion)?;
+    Ok(suitability::score(
+        &evidence,
+        &calibration::embedded()?,
+        None,
+    ))
+}
+
 /// Measures the baseline against a byte copy of itself and writes `noise.json`: what this machine
 /// can resolve.
 ///
@@ -225,6 +243,7 @@ pub fn run_noise(options: &Options) -> Result<Finished> {
         built_with: None,
         checks: Vec::new(),
         audit: None::<Audit>,
+        evidence: None,
     };
     let path = session.output().noise_record();
     finish(session, &proof, &measured, judging, &path)

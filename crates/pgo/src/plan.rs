@@ -155,7 +155,9 @@ fn time(seconds: f64) -> String {
 }
 
 fn stage_names(options: &Options) -> Vec<String> {
-    let mut names = vec!["build baseline".to_owned(), "build instrumented".to_owned()];
+    let mut names = ["build baseline", "suitability", "build instrumented"]
+        .map(String::from)
+        .to_vec();
     if options.profile.is_none() {
         let workloads = options.spec.train().iter();
         names.extend(workloads.map(|workload| format!("train {}", workload.name)));

@@ -4,7 +4,10 @@
 //! make. The order of the whole is in `pipeline`.
 
 mod layouts;
+mod predict;
 mod sampling;
+
+pub use predict::Patience;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -152,7 +155,7 @@ impl Session {
     /// See [`Self::provide`].
     pub fn assets(&mut self) -> Result<Assets> {
         if self.assets.is_none() {
-            self.provide()?;
+            self.assets = Some(Assets::provide(&self.workshop.spec)?);
         }
         self.assets
             .clone()

@@ -178,12 +178,28 @@ fn command(
     env: &BTreeMap<String, String>,
     raw: &Path,
 ) -> Result<Command> {
+    let launcher = Command::new(&instrumented.artifact().path);
+    let command = process(spec, workload, launcher, env)?;
+    Ok(command.env("LLVM_PROFILE_FILE", profile_file_pattern(raw)))
+}
+
+/// The workload's process. `launcher` starts the binary: it is the binary itself, or a tool with
+/// its options and the binary as the last of them.
+///
+/// # Errors
+/// [`Error::Internal`] for a request that cannot be written.
+pub(crate) fn process(
+    spec: &Spec,
+    workload: &Train,
+    launcher: Command,
+    env: &BTreeMap<String, String>,
+) -> Result<Command> {
     let stdin = match &workload.stdin {
         Some(file) => Stdin::File(spec.resolve(file)),
         None if workload.requests.is_empty() => Stdin::Null,
         None => Stdin::Bytes(request_lines(workload)?.into_bytes()),
     };
-    let mut command = Command::new(&instrumented.artifact().path)
+    let mut command = launcher
         .args(&workload.args)
         .directory(&spec.directory)
         .stdin(stdin)
@@ -191,7 +207,7 @@ fn command(
     for (name, value) in env.iter().chain(&workload.env) {
         command = command.env(name, value);
     }
-    Ok(command.env("LLVM_PROFILE_FILE", profile_file_pattern(raw)))
+    Ok(command)
 }
 
 fn request_lines(workload: &Train) -> Result<String> {

@@ -21,4 +21,4 @@ mod terminal;
 
 pub use html::html;
 pub use markdown::markdown;
-pub use terminal::{Style, terminal};
+pub use terminal::{Style, suitability, terminal};

@@ -4,7 +4,7 @@
 
 mod circumstances;
 mod evidence;
-mod interpretation;
+pub(crate) mod interpretation;
 mod measurements;
 mod result;
 pub(crate) mod scenario;

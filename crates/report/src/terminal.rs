@@ -7,7 +7,7 @@
 mod layout;
 mod paint;
 
-use inferno_measure::record::Record;
+use inferno_measure::record::{Record, Suitability};
 
 use crate::document::{Block, Document, Text, Tone};
 use crate::sections::{self, Extent};
@@ -32,15 +32,30 @@ pub fn terminal(record: &Record, width: usize, style: Style) -> String {
         summary,
         blocks,
     } = sections::document(record, Extent::Answer);
-    let page = layout::Page {
+    let page = page(width, style);
+    let summary = page.paragraph(&summary);
+    let output = format!("{}\n\n{summary}\n", page.paragraph(&title));
+    Painter::finish(&(output + &laid_out(&page, &blocks)))
+}
+
+/// A score that was predicted without a measurement, for a terminal of `width` columns.
+pub fn suitability(suitability: &Suitability, width: usize, style: Style) -> String {
+    let blocks = sections::interpretation::suitability(suitability, None);
+    Painter::finish(laid_out(&page(width, style), &blocks).trim_start())
+}
+
+fn page(width: usize, style: Style) -> layout::Page {
+    layout::Page {
         width: width.max(WIDTH_MIN),
         painter: Painter::new(style),
-    };
-    let summary = page.paragraph(&summary);
-    let mut output = format!("{}\n\n{summary}\n", page.paragraph(&title));
+    }
+}
+
+fn laid_out(page: &layout::Page, blocks: &[Block]) -> String {
+    let mut output = String::new();
     let mut after_heading = false;
-    for block in &blocks {
-        let part = rendered(&page, block);
+    for block in blocks {
+        let part = rendered(page, block);
         if !part.is_empty() {
             output.push_str(if after_heading { "" } else { "\n" });
             output.push_str(&part);
@@ -48,7 +63,7 @@ pub fn terminal(record: &Record, width: usize, style: Style) -> String {
         }
         after_heading = matches!(block, Block::Heading(_));
     }
-    Painter::finish(&output)
+    output
 }
 
 fn rendered(page: &layout::Page, block: &Block) -> String {

@@ -45,18 +45,22 @@ pub(super) fn print(record: &Record, format: Format) -> Result<()> {
                 + "\n"
         }
     };
-    // A reader that has read enough, such as `head`, is no failure.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    write(&text);
     Ok(())
 }
 
-fn style() -> Style {
+/// A reader that has read enough, such as `head`, is no failure.
+pub(super) fn write(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+pub(super) fn style() -> Style {
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     if colour { Style::Colour } else { Style::Plain }
 }
 
 /// Columns of the terminal; of a file or pipe, what a log shows without wrapping.
-fn width() -> usize {
+pub(super) fn width() -> usize {
     const ELSEWHERE: usize = 100;
     let terminal = console::Term::stdout();
     terminal

@@ -11,6 +11,7 @@ mod interruption;
 mod layout_control;
 mod layouts;
 mod options;
+mod predict;
 mod profiles;
 mod verdicts;
 mod xtask;

@@ -268,19 +268,37 @@ pub struct Hint {
 }
 
 /// Prediction of the gain from evidence that does not include it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Suitability {
-    /// 0 to 100.
-    pub score: f64,
-    /// Lower bound of the prediction interval.
-    pub low: f64,
-    /// Upper bound of the prediction interval.
-    pub high: f64,
-    /// 0 to 1; lowered by poor profile coverage.
-    pub confidence: f64,
+    /// 0 to 100; `None` when it cannot be told, for `reason`.
+    pub score: Option<f64>,
+    /// Lower bound of the score's 95 % prediction interval.
+    pub low: Option<f64>,
+    /// Upper bound of the score's 95 % prediction interval.
+    pub high: Option<f64>,
+    /// 0 to 1; lowered by inputs that were not measured and by poor profile coverage.
+    pub confidence: Option<f64>,
     /// What went into the formula, by name.
     pub inputs: BTreeMap<String, SuitabilityInput>,
+    /// Why there is no score.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// The formula with its coefficients, for people.
+    #[serde(default)]
+    pub formula: Option<String>,
+    /// The gain that the formula predicts, as a share of time saved.
+    #[serde(default)]
+    pub predicted_gain: Option<f64>,
+    /// Lower bound of the predicted gain's 95 % prediction interval.
+    #[serde(default)]
+    pub predicted_gain_low: Option<f64>,
+    /// Upper bound of the predicted gain's 95 % prediction interval.
+    #[serde(default)]
+    pub predicted_gain_high: Option<f64>,
+    /// Programs that the formula was calibrated on.
+    #[serde(default)]
+    pub calibration_programs: Option<u32>,
 }
 
 /// One input of the suitability score.
@@ -337,7 +355,7 @@ pub enum StageKind {
     Train,
     /// Sampling.
     Measure,
-    /// Verification's own runs of the workload.
+    /// Runs of the workload for verification, and for the suitability score.
     Verify,
     /// The pipeline's own work.
     Other,

@@ -210,11 +210,13 @@ fn suitability() -> Suitability {
         detail: "not measured".to_owned(),
     };
     Suitability {
-        score: 12.0,
-        low: 1.0,
-        high: 40.0,
-        confidence: 0.9,
+        score: Some(12.0),
+        low: Some(1.0),
+        high: Some(40.0),
+        confidence: Some(0.9),
         inputs: [("instrumentable".to_owned(), input)].into(),
+        predicted_gain: Some(0.036),
+        ..Suitability::default()
     }
 }
 

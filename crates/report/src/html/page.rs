@@ -146,7 +146,7 @@ fn section(record: &Record, section: &Section) -> Markup {
                     (scenarios::all(record))
                 }
                 sections::SUITABILITY => {
-                    @if let Some(suitability) = &record.suitability { (suitability::gauge(suitability)) }
+                    @if let Some(gauge) = record.suitability.as_ref().and_then(suitability::gauge) { (gauge) }
                     (rendered(section))
                 }
                 sections::TIMINGS => {

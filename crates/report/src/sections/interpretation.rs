@@ -6,7 +6,7 @@ use inferno_measure::scenario::{Direction, Expectation};
 use super::{outcome, see};
 use crate::document::{Block, Column, Row, Table, Text, Tone};
 use crate::expectations::{self, ClassResult, HEADLINE_GAIN};
-use crate::figures::{change_interval, limit, percent, plural};
+use crate::figures::{change, change_interval, limit, percent, plural};
 use crate::hints::{Hint, Sign, hints};
 
 pub(super) fn blocks(record: &Record) -> Vec<Block> {
@@ -22,7 +22,7 @@ pub(super) fn blocks(record: &Record) -> Vec<Block> {
         record
             .suitability
             .as_ref()
-            .map(suitability)
+            .map(|suitability| self::suitability(suitability, Some(record)))
             .unwrap_or_default(),
     );
     blocks
@@ -185,14 +185,8 @@ fn observation(hint: &Hint) -> Text {
     }
 }
 
-fn suitability(suitability: &Suitability) -> Vec<Block> {
-    let score = format!(
-        "{:.0} of 100 (prediction interval {:.0} to {:.0}, confidence {}), from evidence that does not include the measured gain.",
-        suitability.score,
-        suitability.low,
-        suitability.high,
-        percent(suitability.confidence)
-    );
+/// The score and its inputs; with a record, what was measured stands beside the prediction.
+pub(crate) fn suitability(suitability: &Suitability, record: Option<&Record>) -> Vec<Block> {
     let rows = suitability.inputs.iter().map(|(name, input)| {
         Row::Cells(vec![
             Text::literal(name),
@@ -204,16 +198,79 @@ fn suitability(suitability: &Suitability) -> Vec<Block> {
             Text::from(input.detail.as_str()),
         ])
     });
-    vec![
+    let mut blocks = vec![
         Block::Heading(super::SUITABILITY),
-        Block::Paragraph(score.into()),
-        Block::Table(Table {
-            columns: vec![
-                Column::words("input"),
-                Column::numbers("value"),
-                Column::words("how"),
-            ],
-            rows: rows.collect(),
-        }),
-    ]
+        Block::Paragraph(score(suitability).into()),
+    ];
+    blocks.extend(predicted(suitability, record).map(|text| Block::Paragraph(text.into())));
+    blocks.push(Block::Table(Table {
+        columns: vec![
+            Column::words("input"),
+            Column::numbers("value"),
+            Column::words("how"),
+        ],
+        rows: rows.collect(),
+    }));
+    if let Some(formula) = &suitability.formula {
+        blocks.push(Block::Paragraph(format!("Formula: {formula}").into()));
+    }
+    blocks
+}
+
+fn score(suitability: &Suitability) -> String {
+    let Some(score) = suitability.score else {
+        let reason = suitability.reason.as_deref().unwrap_or("no reason given");
+        return format!("Not measured: {reason}.");
+    };
+    let bounds = match (suitability.low, suitability.high) {
+        (Some(low), Some(high)) => format!("95 % prediction interval {low:.0} to {high:.0}"),
+        _ => "prediction interval not measured".to_owned(),
+    };
+    let confidence = suitability
+        .confidence
+        .map_or("not measured".to_owned(), percent);
+    format!(
+        "{score:.0} of 100 ({bounds}, confidence {confidence}), from evidence that does not include the measured gain."
+    )
+}
+
+/// The prediction, and what was measured beside it.
+fn predicted(suitability: &Suitability, record: Option<&Record>) -> Option<String> {
+    let gain = suitability.predicted_gain?;
+    let interval = match (
+        suitability.predicted_gain_high,
+        suitability.predicted_gain_low,
+    ) {
+        // The largest gain is the smallest ratio.
+        (Some(most), Some(least)) => {
+            format!(" ({})", change_interval(1.0 - most, 1.0 - least))
+        }
+        _ => String::new(),
+    };
+    let calibrated = suitability
+        .calibration_programs
+        .map(|count| format!(", from {count} calibration programs"))
+        .unwrap_or_default();
+    Some(format!(
+        "Predicted change of time: {}{interval}{calibrated}.{}",
+        change(1.0 - gain),
+        record
+            .map(|record| format!(" Measured: {}.", measured_scenarios(record)))
+            .unwrap_or_default()
+    ))
+}
+
+/// The verdicts and effects that stand beside the prediction.
+fn measured_scenarios(record: &Record) -> String {
+    let effects: Vec<String> = expectations::judged(record)
+        .filter_map(|scenario| {
+            let effect = scenario.effect?;
+            Some(format!("{} {}", scenario.scenario.name, change(effect)))
+        })
+        .collect();
+    if effects.is_empty() {
+        "no scenario has an answer".to_owned()
+    } else {
+        effects.join(", ")
+    }
 }

@@ -155,14 +155,15 @@ pub(crate) fn suitability() -> Suitability {
         detail: detail.into(),
     };
     Suitability {
-        score: 12.0,
-        low: 1.0,
-        high: 40.0,
-        confidence: 0.9,
+        score: Some(12.0),
+        low: Some(1.0),
+        high: Some(40.0),
+        confidence: Some(0.9),
         inputs: BTreeMap::from([
             ("instrumentable".into(), input(Some(0.87), "perf")),
             ("mispredicted".into(), input(None, "no counters here")),
         ]),
+        ..Suitability::default()
     }
 }
 

@@ -1,6 +1,8 @@
 //! The Markdown form: tables hold together whatever the spec says.
 
-use inferno_measure::record::{ExpectationResult, NullRebuild, Verdict};
+use inferno_measure::record::{
+    ExpectationResult, NullRebuild, Suitability, SuitabilityInput, Verdict,
+};
 use inferno_report::markdown;
 
 use crate::builder;
@@ -183,4 +185,49 @@ fn flags_that_are_no_profile_are_reported() {
         report.contains("The arms differ in more than the profile."),
         "{report}"
     );
+}
+
+#[test]
+fn the_suitability_score_stands_beside_what_was_measured() {
+    let mut record = builder::record();
+    let input = SuitabilityInput {
+        value: None,
+        unit: "per 1000 instructions".into(),
+        detail: "not measured: valgrind is not installed".into(),
+    };
+    record.suitability = Some(Suitability {
+        score: Some(40.0),
+        low: Some(5.0),
+        high: Some(75.0),
+        confidence: Some(0.86),
+        inputs: [("calls".to_owned(), input)].into(),
+        formula: Some("gain = 0.1 × u".into()),
+        predicted_gain: Some(0.12),
+        predicted_gain_low: Some(0.015),
+        predicted_gain_high: Some(0.225),
+        calibration_programs: Some(17),
+        ..Suitability::default()
+    });
+    let report = markdown(&record);
+    for part in [
+        "40 of 100 (95 % prediction interval 5 to 75, confidence 86",
+        "Predicted change of time: −12.0",
+        "from 17 calibration programs. Measured: ",
+        "not measured: valgrind is not installed",
+        "Formula: gain = 0.1 × u",
+    ] {
+        assert!(report.contains(part), "{part}\n{report}");
+    }
+}
+
+#[test]
+fn a_score_that_cannot_be_told_is_not_zero() {
+    let mut record = builder::record();
+    record.suitability = Some(Suitability {
+        reason: Some("not calibrated: 3 of at least 10 programs".into()),
+        ..Suitability::default()
+    });
+    let report = markdown(&record);
+    assert!(report.contains("Not measured: not calibrated: 3 of at least 10 programs."));
+    assert!(!report.contains("of 100"), "{report}");
 }

@@ -1,0 +1,224 @@
+//! The calibration programs, as `calibration/programs.toml` declares them.
+//!
+//! Takes the file; gives [`Program`]s and the spec of each.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::inputs::Generator;
+use crate::error::{Error, Result};
+
+/// The seeds of the two inputs: training must not see what is measured.
+const SEEDS: [(&str, u64); 2] = [("train", 1), ("holdout", 2)];
+
+/// One program to calibrate on.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// Unique name.
+    pub name: String,
+    /// What kind of program it is, for people.
+    pub kind: String,
+    /// A spec of this repository that declares everything.
+    pub spec: Option<PathBuf>,
+    /// The scenario of `spec` whose effect counts.
+    pub scenario: Option<String>,
+    /// A package of `calibration/sources`.
+    pub package: Option<String>,
+    /// A binary of `calibration/controls`.
+    pub control: Option<String>,
+    /// The package's binary.
+    pub bin: Option<String>,
+    /// The package's features.
+    #[serde(default)]
+    pub features: Vec<String>,
+    /// Arguments; `{input}` is the input's path.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// Extra environment.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Whether the input is standard input.
+    #[serde(default)]
+    pub stdin: bool,
+    /// How inputs are made.
+    pub generator: Option<Generator>,
+    /// Their size: see [`Generator`].
+    #[serde(default)]
+    pub size: usize,
+    /// Inputs that are kept in `calibration/`: training, then holdout.
+    pub files: Option<[PathBuf; 2]>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    program: Vec<Program>,
+}
+
+/// Where a program's sources come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source<'a> {
+    /// A spec of this repository.
+    Spec {
+        /// The file, relative to the repository.
+        path: &'a Path,
+        /// The scenario that counts.
+        scenario: &'a str,
+    },
+    /// A package that `calibration/sources` pins.
+    Package(&'a str),
+    /// A negative control.
+    Control(&'a str),
+}
+
+/// Reads the declarations.
+///
+/// # Errors
+/// [`Error::Usage`] naming the file and what is wrong with it.
+pub fn load(path: &Path) -> Result<Vec<Program>> {
+    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let wrong = |message: String| Error::Usage {
+        message: format!("{}: {message}", path.display()),
+        hint: "see the comment at the file's beginning".into(),
+    };
+    let document: Document = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    for program in &document.program {
+        program.check().map_err(wrong)?;
+    }
+    Ok(document.program)
+}
+
+impl Program {
+    /// Where the sources come from.
+    pub fn source(&self) -> Source<'_> {
+        match (&self.spec, &self.scenario, &self.package, &self.control) {
+            (Some(path), Some(scenario), ..) => Source::Spec { path, scenario },
+            (_, _, Some(package), _) => Source::Package(package),
+            (_, _, _, control) => Source::Control(control.as_deref().unwrap_or_default()),
+        }
+    }
+
+    /// The scenario whose effect counts.
+    pub fn scenario(&self) -> &str {
+        self.scenario.as_deref().unwrap_or("cold/holdout")
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let sources = [&self.package, &self.control].into_iter().flatten().count()
+            + usize::from(self.spec.is_some());
+        if sources != 1 {
+            return Err(format!(
+                "`{}` needs exactly one of `spec`, `package` and `control`",
+                self.name
+            ));
+        }
+        if self.spec.is_some() != self.scenario.is_some() {
+            return Err(format!(
+                "`{}`: `spec` and `scenario` go together",
+                self.name
+            ));
+        }
+        if self.spec.is_none() && self.generator.is_some() == self.files.is_some() {
+            return Err(format!(
+                "`{}` needs exactly one of `generator` and `files`",
+                self.name
+            ));
+        }
+        Ok(())
+    }
+
+    /// Writes the program's inputs below `directory`, where they are not there yet; gives their
+    /// paths relative to it: training, then holdout.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn write_inputs(&self, directory: &Path, calibration: &Path) -> Result<[String; 2]> {
+        let inputs = directory.join("inputs");
+        std::fs::create_dir_all(&inputs).map_err(Error::io("create", &inputs))?;
+        let mut names = [String::new(), String::new()];
+        for (index, (stem, seed)) in SEEDS.into_iter().enumerate() {
+            let (bytes, extension) = match (&self.files, self.generator) {
+                (Some(files), _) => {
+                    let path = calibration.join(&files[index]);
+                    let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
+                    let extension = path.extension().unwrap_or_default().to_string_lossy();
+                    (bytes, extension.into_owned())
+                }
+                (None, Some(generator)) => (
+                    generator.generate(seed, self.size),
+                    extension(generator).to_owned(),
+                ),
+                (None, None) => return Err(Error::Internal("a program without inputs".into())),
+            };
+            let name = format!("{stem}.{extension}");
+            let path = inputs.join(&name);
+            if std::fs::read(&path).ok().as_ref() != Some(&bytes) {
+                inferno_measure::write_atomically(&path, &bytes)?;
+            }
+            names[index] = format!("inputs/{name}");
+        }
+        Ok(names)
+    }
+
+    /// The spec of a program that brings none: one training process, one cold scenario.
+    pub fn spec_text(&self, manifest: &str, package: &str, inputs: &[String; 2]) -> String {
+        let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
+        let list = |values: &[String]| {
+            let quoted: Vec<String> = values.iter().map(|value| quoted(value)).collect();
+            format!("[{}]", quoted.join(", "))
+        };
+        let bin = self.bin.as_deref().or(self.control.as_deref());
+        let mut text = format!(
+            "# Written by `cargo xtask calibrate`.\nname = {}\n\n[target]\nmanifest = {}\npackage = {}\nbin = {}\nfeatures = {}\n\n[judge]\nthreshold = 0.01\nrestarts = 8\n",
+            quoted(&self.name),
+            quoted(manifest),
+            quoted(package),
+            quoted(bin.unwrap_or(package)),
+            list(&self.features),
+        );
+        let headers = [
+            "[[train]]\nname = \"train\"",
+            "[[scenario]]\nname = \"cold/holdout\"\nkind = \"cold\"",
+        ];
+        for (header, input) in headers.iter().zip(inputs) {
+            let args: Vec<String> = self
+                .args
+                .iter()
+                .map(|argument| argument.replace("{input}", input))
+                .collect();
+            let _ = write!(
+                text,
+                "\n{header}\nargs = {}\ninputs = {}\ntimeout = \"60s\"\n",
+                list(&args),
+                list(std::slice::from_ref(input)),
+            );
+            if self.stdin {
+                let _ = writeln!(text, "stdin = {}", quoted(input));
+            }
+            if !self.env.is_empty() {
+                let pairs: Vec<String> = self
+                    .env
+                    .iter()
+                    .map(|(name, value)| format!("{name} = {}", quoted(value)))
+                    .collect();
+                let _ = writeln!(text, "env = {{ {} }}", pairs.join(", "));
+            }
+        }
+        text
+    }
+}
+
+fn extension(generator: Generator) -> &'static str {
+    match generator {
+        Generator::Bytes => "bin",
+        Generator::Json => "json",
+        Generator::Markdown => "md",
+        Generator::Scss => "scss",
+        Generator::Html => "html",
+        Generator::Prose | Generator::Symbols | Generator::Waits => "txt",
+    }
+}

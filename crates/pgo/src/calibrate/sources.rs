@@ -1,0 +1,122 @@
+//! The sources of the calibration programs that come from the package registry.
+//!
+//! Takes the package `calibration/sources`, whose lock file pins them; gives the manifest of a copy.
+//! Nothing is built or written in cargo's own cache.
+
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::{CargoOpt, Metadata, MetadataCommand};
+use inferno_measure::process::Command;
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+
+#[derive(Debug, Deserialize)]
+struct Lock {
+    package: Vec<Locked>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Locked {
+    name: String,
+    version: String,
+    checksum: Option<String>,
+}
+
+/// The manifest of `package`'s copy below `directory`, with its dependencies fetched.
+pub(super) fn provide(sources: &Path, package: &str, directory: &Path) -> Result<PathBuf> {
+    let lock = locked(sources, package)?;
+    let copy = directory.join(format!("source-{}", lock.version));
+    let manifest = copy.join("Cargo.toml");
+    let marker = copy.join(".complete");
+    let wanted = lock.checksum.unwrap_or_default();
+    if std::fs::read_to_string(&marker).is_ok_and(|checksum| checksum == wanted) {
+        return Ok(manifest);
+    }
+    fetch(&sources.join("Cargo.toml"), package)?;
+    let original = registry(sources)?.join(format!("{package}-{}", lock.version));
+    if !original.join("Cargo.lock").is_file() {
+        return Err(Error::Usage {
+            message: format!(
+                "`{}` is not there, or has no Cargo.lock that pins its dependencies",
+                original.display()
+            ),
+            hint: "take another version or program in calibration/sources/Cargo.toml".into(),
+        });
+    }
+    crate::train::recreate(&copy)?;
+    copy_tree(&original, &copy)?;
+    // The copy lies below this repository, and is no member of its workspace.
+    let text = std::fs::read_to_string(&manifest).map_err(Error::io("read", &manifest))?;
+    let text = format!("{text}\n[workspace]\n");
+    inferno_measure::write_atomically(&manifest, text.as_bytes())?;
+    fetch(&manifest, package)?;
+    inferno_measure::write_atomically(&marker, wanted.as_bytes())?;
+    Ok(manifest)
+}
+
+fn locked(sources: &Path, package: &str) -> Result<Locked> {
+    let path = sources.join("Cargo.lock");
+    let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+    let lock: Lock = toml::from_str(&text).map_err(|error| Error::Usage {
+        message: format!("{}: {error}", path.display()),
+        hint: "restore the file".into(),
+    })?;
+    let of_registry = |locked: &Locked| locked.name == package && locked.checksum.is_some();
+    lock.package
+        .into_iter()
+        .find(of_registry)
+        .ok_or_else(|| Error::Usage {
+            message: format!("{} does not pin `{package}`", path.display()),
+            hint: format!("cargo add {package}, in {}", sources.display()),
+        })
+}
+
+fn fetch(manifest: &Path, package: &str) -> Result<()> {
+    let finished = Command::new("cargo")
+        .args(["fetch", "--locked", "--quiet", "--manifest-path"])
+        .arg(manifest)
+        .run()?;
+    if finished.success() {
+        return Ok(());
+    }
+    Err(Error::Usage {
+        message: format!(
+            "the sources of `{package}` cannot be fetched:\n{}",
+            String::from_utf8_lossy(&finished.stderr).trim()
+        ),
+        hint: "the package registry must be reachable once".into(),
+    })
+}
+
+/// Where cargo has unpacked packages of the registry. Packages without a library are in no answer
+/// of cargo's, but lie beside those that are.
+fn registry(sources: &Path) -> Result<PathBuf> {
+    let metadata: Metadata = MetadataCommand::new()
+        .manifest_path(sources.join("Cargo.toml"))
+        .features(CargoOpt::AllFeatures)
+        .other_options(vec!["--locked".into(), "--quiet".into()])
+        .exec()
+        .map_err(|error| Error::Internal(error.to_string()))?;
+    metadata
+        .packages
+        .iter()
+        .find(|package| package.source.is_some())
+        .and_then(|package| package.manifest_path.parent()?.parent())
+        .map(|directory| directory.as_std_path().to_owned())
+        .ok_or_else(|| Error::Internal("cargo names no package of the registry".into()))
+}
+
+fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to).map_err(Error::io("create", to))?;
+    for entry in std::fs::read_dir(from).map_err(Error::io("read", from))? {
+        let entry = entry.map_err(Error::io("read", from))?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            copy_tree(&source, &target)?;
+        } else {
+            std::fs::copy(&source, &target).map_err(Error::io("copy", &source))?;
+        }
+    }
+    Ok(())
+}

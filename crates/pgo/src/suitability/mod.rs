@@ -1,0 +1,18 @@
+//! The suitability score: what gain to expect, before anything is built with a profile.
+//!
+//! Takes the baseline binary and the declared training workloads; gives a score with a prediction
+//! interval. [`evidence`] is what is measured, `gather` measures it, [`calibration`] has the
+//! programs whose gain is known, [`model`] predicts from them. Nothing here reads the measured
+//! gain of the program in question: that would be circular.
+
+pub mod calibration;
+mod callgrind;
+pub mod evidence;
+pub(crate) mod gather;
+pub mod model;
+mod sampling;
+mod score;
+mod symbols;
+
+pub(crate) use score::points;
+pub use score::score;

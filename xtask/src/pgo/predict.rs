@@ -1,0 +1,40 @@
+//! `cargo xtask pgo predict`: the suitability score, before any instrumented build.
+
+use clap::Args;
+use inferno_pgo::exit::ANSWERED;
+use inferno_pgo::pipeline;
+use inferno_pgo::stage::Reuse;
+
+use super::{Place, judge};
+use crate::error::{Error, Result};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    place: Place,
+    /// Measure all inputs again
+    #[arg(long)]
+    fresh: bool,
+    /// Print the score as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<u8> {
+    let (spec, out) = arguments.place.load()?;
+    let reuse = if arguments.fresh {
+        Reuse::Nothing
+    } else {
+        Reuse::Unchanged
+    };
+    let suitability = pipeline::predict(spec, &out, reuse)?;
+    let text = if arguments.json {
+        serde_json::to_string_pretty(&suitability)
+            .map_err(|error| Error::Check(error.to_string()))?
+            + "\n"
+    } else {
+        inferno_report::suitability(&suitability, judge::width(), judge::style())
+    };
+    judge::write(&text);
+    Ok(ANSWERED)
+}
