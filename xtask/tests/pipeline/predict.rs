@@ -32,7 +32,7 @@ fn path_without(tool: &str, directory: &Path) -> OsString {
             parts.push(part);
             continue;
         }
-        let linked = directory.join(format!("path-{index}"));
+        let linked = directory.join(format!("without-{tool}-{index}"));
         std::fs::create_dir_all(&linked).expect("a directory");
         for entry in std::fs::read_dir(&part).expect("a directory").flatten() {
             if entry.file_name() != tool {
