@@ -5,11 +5,13 @@
 //! [`inferno_pgo::exit`].
 
 mod calibrate;
+mod compare;
 mod doctor;
 mod error;
 mod lint;
 mod model;
 mod pgo;
+mod print;
 mod project;
 mod setup;
 mod test;
@@ -34,6 +36,8 @@ enum Command {
     Pgo(Box<pgo::Arguments>),
     /// Measure the programs behind the suitability score (for maintainers, on a quiet machine)
     Calibrate(calibrate::Arguments),
+    /// Say which of two programs, records or Criterion baselines is faster
+    Compare(Box<compare::Arguments>),
     /// List or fetch the models that specs name
     Model(model::Arguments),
     /// Get what is missing: a matching llvm-profdata, the default model
@@ -68,6 +72,7 @@ fn run(command: Command) -> Result<u8> {
     match command {
         Command::Pgo(arguments) => pgo::run(*arguments),
         Command::Calibrate(arguments) => calibrate::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Model(arguments) => model::run(&arguments),
         Command::Setup(arguments) => setup::run(&arguments),
         Command::Doctor => doctor::run(),

@@ -35,5 +35,10 @@ pub(crate) fn criterion_report() -> PathBuf {
     criterion_home().join("report/index.html")
 }
 
+/// The output directory of a comparison without `--out`.
+pub(crate) fn default_comparison(name: &str) -> PathBuf {
+    root().join("target/compare").join(name)
+}
+
 /// The model of the default spec.
 pub(crate) const DEFAULT_MODEL: &str = "smollm2-135m";

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::process::Signal;
-use crate::record::SCHEMA_VERSION;
+use crate::record::{Contradiction, SCHEMA_VERSION};
 use crate::samples::Arm;
 
 /// Result of this crate.
@@ -116,6 +116,17 @@ pub enum Error {
         /// The version that it states.
         found: Option<u64>,
     },
+    /// The record does not say of its samples what its samples say.
+    #[error(
+        "{} contradicts its own samples: {} is {} there, the samples give {}",
+        path.display(), contradiction.field, contradiction.stored, contradiction.judged
+    )]
+    RecordContradiction {
+        /// The file.
+        path: PathBuf,
+        /// The first field that does not follow from the samples.
+        contradiction: Contradiction,
+    },
     /// The samples or the plan of an earlier run cannot be read.
     #[error("{}, line {line}: {problem}", path.display())]
     MalformedLog {
@@ -160,8 +171,20 @@ impl Error {
                 "put the file on a disk file system (not tmpfs), let no other program map it, \
                  or leave out `cache = \"disk\"`"
             }
-            Self::MalformedRecord { .. } => "give the record.json that `cargo xtask pgo` wrote",
-            Self::RecordSchema { .. } => "make the record again with this version of the program",
+            Self::MalformedRecord { .. } => {
+                "give a whole record.json, as `cargo xtask pgo` and `cargo xtask compare` write it"
+            }
+            Self::RecordSchema { found, .. } => match found {
+                Some(found) if *found > u64::from(SCHEMA_VERSION) => {
+                    "a newer version of the program wrote it: read it with that version"
+                }
+                Some(_) => "an older version of the program wrote it: make the record again",
+                None => "give the record.json that this program wrote",
+            },
+            Self::RecordContradiction { .. } => {
+                "the record was edited, or made by another version of the program: take the \
+                 original, or make it again; `cargo xtask pgo judge` judges its samples anew"
+            }
             Self::MalformedLog { .. } => "run again with --fresh",
             Self::Invalid { .. } => "correct the spec",
             Self::Control { .. } | Self::Interrupted { .. } | Self::Encode { .. } => return None,
@@ -173,7 +196,10 @@ impl Error {
     /// and 143 when interrupted, 1 for what the user cannot have caused.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Invalid { .. } | Self::MalformedRecord { .. } | Self::RecordSchema { .. } => 2,
+            Self::Invalid { .. }
+            | Self::MalformedRecord { .. }
+            | Self::RecordSchema { .. }
+            | Self::RecordContradiction { .. } => 2,
             Self::Workload { .. } | Self::Metric { .. } | Self::PageCache { .. } => 23,
             Self::Interrupted { signal } => signal.exit_code(),
             Self::Io { .. }

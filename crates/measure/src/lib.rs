@@ -12,6 +12,7 @@
 
 pub mod campaign;
 mod cold;
+pub mod comparison;
 pub mod error;
 pub mod host;
 mod order;

@@ -4,10 +4,13 @@
 //! here judges. What was not measured is `None` (`null`), never zero. Effects and
 //! intervals are candidate ÷ baseline of time, so below 1 is faster.
 
+mod consistency;
 mod provenance;
 mod result;
 mod storage;
 
+pub use consistency::Contradiction;
+pub use provenance::concerns_profile;
 pub use provenance::{
     Artifact, Artifacts, Audit, Check, CheckOutcome, FunctionCode, Hint, Host, HotFunction, Input,
     NullRebuild, Placement, Profile, Spec, Stage, StageKind, StageState, Suitability,
@@ -17,6 +20,8 @@ pub use result::{
     Declared, Estimate, ExpectationResult, MetricDefinition, MetricResult, Regime, ScenarioResult,
     Summary, TrendResult, TrendValue, Validity, Verdict,
 };
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +56,11 @@ pub struct Record {
     pub profile: Option<Profile>,
     /// What was proved before measuring.
     pub verification: Verification,
+    /// SHA-256 by scenario name of what is run there: arguments, environment, request and whatever
+    /// else the samples depend on beside the binaries and the inputs. Empty in records that do not
+    /// say.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub workloads: BTreeMap<String, String>,
     /// Thresholds and resources of the judgement.
     pub judging: Judging,
     /// Result and samples by scenario, in the spec's order.
@@ -66,4 +76,4 @@ pub struct Record {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

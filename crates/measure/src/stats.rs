@@ -132,6 +132,36 @@ pub fn t_interval(values: &[f64], alpha: f64) -> Option<Interval> {
     interval_with(values, t_quantile(1.0 - alpha / 2.0, values.len())?)
 }
 
+/// Two-sided interval of mean(`newer`) − mean(`older`) with error probability `alpha`, for series
+/// that share neither their variance nor their number of values. `None` when one has less than two.
+///
+/// Welch, "The generalization of Student's problem when several different population variances are
+/// involved", Biometrika 34 (1947), 28–35; degrees of freedom after Satterthwaite.
+pub fn welch_interval(older: &[f64], newer: &[f64], alpha: f64) -> Option<Interval> {
+    let center = mean(newer)? - mean(older)?;
+    let variances = [
+        standard_error(older)?.powi(2),
+        standard_error(newer)?.powi(2),
+    ];
+    let variance = variances[0] + variances[1];
+    if variance == 0.0 {
+        return Some(Interval {
+            center,
+            low: center,
+            high: center,
+        });
+    }
+    let share = |variance: f64, values: &[f64]| variance.powi(2) / (values.len() - 1) as f64;
+    let freedom = variance.powi(2) / (share(variances[0], older) + share(variances[1], newer));
+    let distribution = StudentsT::new(0.0, 1.0, freedom).ok()?;
+    let half_width = distribution.inverse_cdf(1.0 - alpha / 2.0) * variance.sqrt();
+    Some(Interval {
+        center,
+        low: center - half_width,
+        high: center + half_width,
+    })
+}
+
 /// Interval of the mean that reaches `multiplier` standard errors to either side.
 fn interval_with(values: &[f64], multiplier: f64) -> Option<Interval> {
     let half_width = multiplier * standard_error(values)?;
@@ -229,6 +259,29 @@ mod tests {
         assert_eq!(location_interval(fewer, 0.05), t_interval(fewer, 0.05));
         // The strictest level that the verdicts of a thousand scenarios ask for.
         assert!(location_interval(&values, 0.01 / 1000.0).is_some());
+    }
+
+    #[test]
+    fn the_welch_interval_agrees_with_worked_examples() {
+        // Equal sizes and variances: Student's interval with 2 (n − 1) degrees of freedom,
+        // t₀.₉₇₅(8) = 2.3060, standard error √(2 × 2.5 ÷ 5) = 1.
+        let older = [1.0, 2.0, 3.0, 4.0, 5.0];
+        let newer = older.map(|value| value + 2.0);
+        let interval = welch_interval(&older, &newer, 0.05).unwrap();
+        close(Some(interval.center), 2.0);
+        close(Some(interval.half_width()), 2.306_0);
+        // The other way round it is the same interval, mirrored.
+        let mirrored = welch_interval(&newer, &older, 0.05).unwrap();
+        close(Some(mirrored.center), -2.0);
+        close(Some(mirrored.half_width()), 2.306_0);
+        // A series without noise leaves the other's degrees of freedom: t₀.₉₇₅(4) = 2.7764,
+        // standard error √(2.5 ÷ 5).
+        let exact = [2.0; 50];
+        let interval = welch_interval(&exact, &older, 0.05).unwrap();
+        close(Some(interval.half_width()), 2.776_4 * 0.5_f64.sqrt());
+        assert_eq!(welch_interval(&[1.0], &older, 0.05), None);
+        let exact = welch_interval(&exact, &exact, 0.05).unwrap();
+        assert!(exact.half_width() < 1e-12);
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::samples::{Arm, Pair, Phase, Restart, Samples};
 use crate::scenario::Judging;
 use crate::stats::{self, Interval};
 
+pub(crate) use decide::Decision;
 use decide::{Evidence, Trust, decide};
 
 /// Error probability of the intervals for display, and of all verdicts of a run together.
@@ -137,6 +138,70 @@ fn evidence_of<'a>(
         most_restarts: most_restarts(scenario.kind, judging) as usize,
         not_run: samples.not_run.as_ref(),
     }
+}
+
+/// What an A/A control says about an interval.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Control {
+    /// Its own interval, at the level at which it spoils a row.
+    Measured(Interval),
+    /// There is none.
+    Unknown,
+}
+
+/// Applies the rule to an interval of an ln ratio that rests on `units` on its weaker side.
+pub(crate) fn judge_interval(
+    effect: Option<Interval>,
+    control: Control,
+    units: usize,
+    judging: &Judging,
+) -> Decision {
+    let evidence = Evidence {
+        effect,
+        control: match control {
+            Control::Measured(interval) => Some(interval),
+            Control::Unknown => None,
+        },
+        restarts: units,
+        layouts: None,
+        most_restarts: usize::MAX,
+        not_run: None,
+    };
+    decide(&evidence, judging)
+}
+
+/// ln(`arm` ÷ baseline) of each unit of a scenario.
+pub(crate) fn log_effects(samples: &Samples, arm: Arm) -> Vec<f64> {
+    log_ratios(&restarts_of(samples), arm, wall_ns)
+}
+
+/// ln of `arm`'s time in nanoseconds, for each unit of a scenario.
+pub(crate) fn log_times(samples: &Samples, arm: Arm) -> Vec<f64> {
+    by_unit(&restarts_of(samples), |restart| {
+        let times: Vec<f64> = times_of(restart, arm).map(f64::ln).collect();
+        stats::hodges_lehmann(&times)
+    })
+}
+
+/// `arm`'s judged times in nanoseconds, in the order in which they were taken.
+pub(crate) fn judged_times(samples: &Samples, arm: Arm) -> Vec<f64> {
+    samples
+        .restarts
+        .iter()
+        .flat_map(|restart| times_of(restart, arm))
+        .collect()
+}
+
+fn times_of(restart: &Restart, arm: Arm) -> impl Iterator<Item = f64> {
+    judged(restart)
+        .filter_map(move |pair| pair.sample(arm))
+        .filter(|sample| sample.wall_ns > 0)
+        .map(|sample| sample.wall_ns as f64)
+}
+
+/// The A/A control's interval of an ln ratio with error probability `alpha`.
+pub(crate) fn control_interval(samples: &Samples, alpha: f64) -> Option<Interval> {
+    stats::location_interval(&log_effects(samples, Arm::Control), alpha)
 }
 
 /// Whether a judged scenario may be used for anything: see [`Trust`].

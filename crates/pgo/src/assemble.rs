@@ -3,6 +3,7 @@
 //! Takes proofs and judged scenarios; gives a [`Record`] without absolute paths. It must not judge.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use inferno_measure::host;
 use inferno_measure::record::{
@@ -18,6 +19,7 @@ use crate::optimize::Candidate;
 use crate::output::OutputDir;
 use crate::session::Session;
 use crate::spec::Spec;
+use crate::stage::Stages;
 use crate::suitability::evidence::Evidence;
 use crate::suitability::{self, calibration};
 
@@ -61,27 +63,14 @@ pub(crate) fn record(
         })
         .transpose()?;
     let spec = session.spec();
+    let workloads = spec.workloads();
     let of = |artifact| described(artifact, spec, session.output());
     Ok(Record {
         schema: record::SCHEMA_VERSION,
         name: spec.name().to_owned(),
-        created: jiff::Timestamp::now()
-            .strftime("%Y-%m-%dT%H:%M:%SZ")
-            .to_string(),
-        tool: Tool {
-            name: "inferno-pgo".into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-        },
-        spec: Some(record::Spec {
-            path: spec
-                .path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned(),
-            sha256: spec.sha256.clone(),
-            text: spec.text.clone(),
-        }),
+        created: now(),
+        tool: tool(),
+        spec: Some(told(spec)),
         host: host::describe(),
         toolchain: Some(Toolchain {
             rustc: session.workshop.compiler.version.clone(),
@@ -100,13 +89,39 @@ pub(crate) fn record(
             checks: proof.checks.clone(),
             audit: proof.audit.clone(),
         },
+        workloads,
         judging,
         scenarios,
         trends,
         hints: Vec::new(),
         suitability,
-        timings: timings(session),
+        timings: timings(&session.stages, session.started),
     })
+}
+
+/// The time stamp of a record that is made now.
+pub(crate) fn now() -> String {
+    jiff::Timestamp::now()
+        .strftime("%Y-%m-%dT%H:%M:%SZ")
+        .to_string()
+}
+
+/// This program.
+pub(crate) fn tool() -> Tool {
+    Tool {
+        name: "inferno-pgo".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+    }
+}
+
+/// The spec as it stands in a record.
+pub(crate) fn told(spec: &Spec) -> record::Spec {
+    let name = spec.path.file_name().unwrap_or_default();
+    record::Spec {
+        path: name.to_string_lossy().into_owned(),
+        sha256: spec.sha256.clone(),
+        text: spec.text.clone(),
+    }
 }
 
 fn described(artifact: &Artifact, spec: &Spec, output: &OutputDir) -> record::Artifact {
@@ -188,7 +203,7 @@ fn inputs(session: &mut Session) -> Result<Vec<Input>> {
     own.chain(outside).collect()
 }
 
-fn input(path: &Path, sha256: String, directory: &Path) -> Result<Input> {
+pub(crate) fn input(path: &Path, sha256: String, directory: &Path) -> Result<Input> {
     let inside = path.strip_prefix(directory).ok();
     let shown = inside.or(path.file_name().map(Path::new)).unwrap_or(path);
     let metadata = std::fs::metadata(path).map_err(Error::io("read", path))?;
@@ -199,9 +214,8 @@ fn input(path: &Path, sha256: String, directory: &Path) -> Result<Input> {
     })
 }
 
-fn timings(session: &Session) -> Timings {
-    let stages = session.stages.timings().to_vec();
-    timings_of(stages, session.started.elapsed().as_secs_f64())
+pub(crate) fn timings(stages: &Stages, started: Instant) -> Timings {
+    timings_of(stages.timings().to_vec(), started.elapsed().as_secs_f64())
 }
 
 /// Adds a stage that measured after the record was made.

@@ -10,6 +10,7 @@ mod assemble;
 pub mod assets;
 pub mod calibrate;
 pub mod cargo;
+pub mod compare;
 pub mod criterion;
 pub mod digest;
 pub mod error;

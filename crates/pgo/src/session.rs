@@ -8,6 +8,7 @@ mod predict;
 mod sampling;
 
 pub use predict::Patience;
+pub(crate) use sampling::Shown;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;

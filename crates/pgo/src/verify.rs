@@ -59,6 +59,16 @@ pub struct Cost {
     pub sample_s: f64,
 }
 
+impl Cost {
+    /// The same for the sampler.
+    pub(crate) fn known(&self) -> KnownCost {
+        KnownCost {
+            startup: Duration::from_secs_f64(self.startup_s),
+            sample: Duration::from_secs_f64(self.sample_s),
+        }
+    }
+}
+
 impl VerifiedPair {
     /// The binary without the profile.
     pub fn baseline(&self) -> &Artifact {
@@ -87,13 +97,9 @@ impl VerifiedPair {
 
     /// The same for the sampler.
     pub fn known_costs(&self) -> BTreeMap<String, KnownCost> {
-        let known = |cost: &Cost| KnownCost {
-            startup: Duration::from_secs_f64(cost.startup_s),
-            sample: Duration::from_secs_f64(cost.sample_s),
-        };
         self.costs
             .iter()
-            .map(|(name, cost)| (name.clone(), known(cost)))
+            .map(|(name, cost)| (name.clone(), cost.known()))
             .collect()
     }
 }
@@ -132,7 +138,7 @@ pub fn run(
             scenarios.len(),
             scenario.name
         ));
-        let cost = outputs_agree(baseline, candidate.artifact(), scenario, output)?;
+        let cost = outputs_agree(&baseline.path, &candidate.artifact().path, scenario, output)?;
         costs.insert(scenario.name.clone(), cost);
     }
     checks.push(outputs_check(output, scenarios.len()));
@@ -242,42 +248,68 @@ fn coverage(candidate: &Candidate) -> Check {
 }
 
 /// The first digits, for people.
-fn short(sha256: &str) -> &str {
+pub(crate) fn short(sha256: &str) -> &str {
     &sha256[..sha256.len().min(12)]
 }
 
-/// Runs the scenario once on each arm; only outputs that differ cost a third run, which tells a
+/// Whether two binaries put out the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Agreement {
+    /// They do.
+    Equal,
+    /// They do not, though each says the same thing twice.
+    Differ,
+    /// The baseline does not say the same thing twice.
+    Unrepeatable,
+}
+
+/// Runs the scenario once on each binary; only outputs that differ cost a third run, which tells a
 /// wrong candidate from a program that never says the same thing twice.
-fn outputs_agree(
-    baseline: &Artifact,
-    candidate: &Artifact,
+pub(crate) fn trial_of(
+    baseline: &Path,
+    candidate: &Path,
     scenario: &Scenario,
     output: &Output,
-) -> Result<Cost> {
+) -> Result<(Cost, Agreement)> {
     let on = |binary: &Path, arm| trial::run(scenario, binary, arm, 1);
-    let first = on(&baseline.path, SampledArm::Baseline)?;
-    let other = on(&candidate.path, SampledArm::Candidate)?;
+    let first = on(baseline, SampledArm::Baseline)?;
+    let other = on(candidate, SampledArm::Candidate)?;
     // The slower arm decides what fits into the budget.
     let cost = Cost {
         startup_s: first.cost.startup.max(other.cost.startup).as_secs_f64(),
         sample_s: first.cost.sample.max(other.cost.sample).as_secs_f64(),
     };
     if comparable(&first, output)? == comparable(&other, output)? {
-        return Ok(cost);
+        return Ok((cost, Agreement::Equal));
     }
-    let again = on(&baseline.path, SampledArm::Baseline)?;
+    let again = on(baseline, SampledArm::Baseline)?;
     if comparable(&first, output)? == comparable(&again, output)? {
-        return Err(Error::Verification {
+        return Ok((cost, Agreement::Differ));
+    }
+    Ok((cost, Agreement::Unrepeatable))
+}
+
+/// The cost of a scenario whose outputs agree.
+pub(crate) fn outputs_agree(
+    baseline: &Path,
+    candidate: &Path,
+    scenario: &Scenario,
+    output: &Output,
+) -> Result<Cost> {
+    let (cost, agreement) = trial_of(baseline, candidate, scenario, output)?;
+    match agreement {
+        Agreement::Equal => Ok(cost),
+        Agreement::Differ => Err(Error::Verification {
             check: "outputs-agree",
             message: format!("scenario `{}`: baseline and candidate put out different results", scenario.name),
             hint: "the program may depend on undefined behaviour, on its own binary or on floating-point order; what must be equal is `output` in [verify]".into(),
-        });
+        }),
+        Agreement::Unrepeatable => Err(Error::Verification {
+            check: "outputs-deterministic",
+            message: format!("scenario `{}`: two runs of the baseline put out different results", scenario.name),
+            hint: "fix the seed, or say in [verify] what must be equal: `output = { regex = '…' }`, or `output = \"none\"`".into(),
+        }),
     }
-    Err(Error::Verification {
-        check: "outputs-deterministic",
-        message: format!("scenario `{}`: two runs of the baseline put out different results", scenario.name),
-        hint: "fix the seed, or say in [verify] what must be equal: `output = { regex = '…' }`, or `output = \"none\"`".into(),
-    })
 }
 
 /// What of a trial must be equal; `None` where nothing is compared.
@@ -311,7 +343,7 @@ fn captures(pattern: &str, text: &str) -> Result<Vec<String>> {
     Ok(found)
 }
 
-fn outputs_check(output: &Output, scenarios: usize) -> Check {
+pub(crate) fn outputs_check(output: &Output, scenarios: usize) -> Check {
     let (outcome, detail) = match output {
         Output::Unchecked => (
             CheckOutcome::NotMeasured,

@@ -8,7 +8,9 @@
 //! paragraphs, tables); `terminal`, `markdown` and `html` lay the same document out. `hints` and
 //! `expectations` interpret verdicts, `figures` writes numbers.
 
+mod comparison;
 mod document;
+pub mod exchange;
 mod expectations;
 mod figures;
 mod headline;
@@ -20,5 +22,5 @@ mod sections;
 mod terminal;
 
 pub use html::html;
-pub use markdown::markdown;
-pub use terminal::{Style, suitability, terminal};
+pub use markdown::{comparison_markdown, markdown};
+pub use terminal::{Style, comparison_terminal, suitability, terminal};

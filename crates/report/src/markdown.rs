@@ -3,21 +3,29 @@
 //! Everything that comes from a spec or from a program is escaped: it can neither end a table cell nor
 //! start a heading, a link or HTML.
 
+use inferno_measure::comparison::Comparison;
 use inferno_measure::record::Record;
 
+use crate::comparison;
 use crate::document::{Align, Block, Document, Form, Row, Span, Table, Text, Tone};
 use crate::figures::JOINER;
 use crate::sections::{self, Extent};
 
 /// The report of `record` as Markdown.
 pub fn markdown(record: &Record) -> String {
-    let Document {
-        title,
-        summary,
-        blocks,
-    } = sections::document(record, Extent::Whole);
-    let mut parts = vec![format!("# {}", inline(&title)), inline(&summary)];
-    parts.extend(blocks.iter().filter_map(block));
+    let document = sections::document(record, Extent::Whole);
+    format!("# {}\n\n{}", inline(&document.title), body(&document))
+}
+
+/// A comparison as a short comment on a pull request: the answer first.
+pub fn comparison_markdown(comparison: &Comparison) -> String {
+    body(&comparison::document(comparison))
+}
+
+/// Summary and blocks.
+fn body(document: &Document) -> String {
+    let mut parts = vec![inline(&document.summary)];
+    parts.extend(document.blocks.iter().filter_map(block));
     parts.join("\n\n") + "\n"
 }
 

@@ -60,7 +60,7 @@ fn title(record: &Record) -> Text {
     Text::from(what).then(Text::literal(&record.name))
 }
 
-fn verdict(verdict: Verdict) -> Text {
+pub(crate) fn verdict(verdict: Verdict) -> Text {
     match verdict {
         Verdict::Faster => Text::toned("faster", Tone::Good),
         Verdict::Slower => Text::toned("slower", Tone::Bad),
@@ -86,7 +86,7 @@ fn fact_share(share: Option<f64>) -> Text {
     Text::fact(share.map(figures::percent))
 }
 
-fn interval(low: Option<f64>, high: Option<f64>) -> Text {
+pub(crate) fn interval(low: Option<f64>, high: Option<f64>) -> Text {
     Text::figure(
         low.zip(high)
             .map(|(low, high)| figures::change_interval(low, high)),

@@ -7,8 +7,10 @@
 mod layout;
 mod paint;
 
+use inferno_measure::comparison::Comparison;
 use inferno_measure::record::{Record, Suitability};
 
+use crate::comparison;
 use crate::document::{Block, Document, Text, Tone};
 use crate::sections::{self, Extent};
 use paint::Painter;
@@ -27,21 +29,30 @@ pub enum Style {
 
 /// The answer of `record`, and how to read it, for a terminal of `width` columns.
 pub fn terminal(record: &Record, width: usize, style: Style) -> String {
+    laid_out(&sections::document(record, Extent::Answer), width, style)
+}
+
+/// The answer of a comparison, for a terminal of `width` columns.
+pub fn comparison_terminal(comparison: &Comparison, width: usize, style: Style) -> String {
+    laid_out(&comparison::document(comparison), width, style)
+}
+
+fn laid_out(document: &Document, width: usize, style: Style) -> String {
     let Document {
         title,
         summary,
         blocks,
-    } = sections::document(record, Extent::Answer);
+    } = document;
     let page = page(width, style);
-    let summary = page.paragraph(&summary);
-    let output = format!("{}\n\n{summary}\n", page.paragraph(&title));
-    Painter::finish(&(output + &laid_out(&page, &blocks)))
+    let summary = page.paragraph(summary);
+    let output = format!("{}\n\n{summary}\n", page.paragraph(title));
+    Painter::finish(&(output + &blocks_of(&page, blocks)))
 }
 
 /// A score that was predicted without a measurement, for a terminal of `width` columns.
 pub fn suitability(suitability: &Suitability, width: usize, style: Style) -> String {
     let blocks = sections::interpretation::suitability(suitability, None);
-    Painter::finish(laid_out(&page(width, style), &blocks).trim_start())
+    Painter::finish(blocks_of(&page(width, style), &blocks).trim_start())
 }
 
 fn page(width: usize, style: Style) -> layout::Page {
@@ -51,7 +62,7 @@ fn page(width: usize, style: Style) -> layout::Page {
     }
 }
 
-fn laid_out(page: &layout::Page, blocks: &[Block]) -> String {
+fn blocks_of(page: &layout::Page, blocks: &[Block]) -> String {
     let mut output = String::new();
     let mut after_heading = false;
     for block in blocks {

@@ -1,13 +1,12 @@
 //! `cargo xtask pgo judge RECORD`, and how every command prints a record.
 
-use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
 use inferno_measure::record::Record;
 use inferno_measure::verdict;
-use inferno_report::Style;
 
 use crate::error::{Error, Result};
+use crate::print;
 
 /// A form of a record on standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -37,7 +36,7 @@ pub(super) fn run(path: &Path, format: Format) -> Result<u8> {
 
 pub(super) fn print(record: &Record, format: Format) -> Result<()> {
     let text = match format {
-        Format::Table => inferno_report::terminal(record, width(), style()),
+        Format::Table => inferno_report::terminal(record, print::width(), print::style()),
         Format::Markdown => inferno_report::markdown(record),
         Format::Html => inferno_report::html(record),
         Format::Json => {
@@ -45,25 +44,6 @@ pub(super) fn print(record: &Record, format: Format) -> Result<()> {
                 + "\n"
         }
     };
-    write(&text);
+    print::write(&text);
     Ok(())
-}
-
-/// A reader that has read enough, such as `head`, is no failure.
-pub(super) fn write(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
-}
-
-pub(super) fn style() -> Style {
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    if colour { Style::Colour } else { Style::Plain }
-}
-
-/// Columns of the terminal; of a file or pipe, what a log shows without wrapping.
-pub(super) fn width() -> usize {
-    const ELSEWHERE: usize = 100;
-    let terminal = console::Term::stdout();
-    terminal
-        .size_checked()
-        .map_or(ELSEWHERE, |(_, columns)| usize::from(columns))
 }

@@ -5,8 +5,9 @@ use inferno_pgo::exit::ANSWERED;
 use inferno_pgo::pipeline;
 use inferno_pgo::stage::Reuse;
 
-use super::{Place, judge};
+use super::Place;
 use crate::error::{Error, Result};
+use crate::print;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -33,8 +34,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8> {
             .map_err(|error| Error::Check(error.to_string()))?
             + "\n"
     } else {
-        inferno_report::suitability(&suitability, judge::width(), judge::style())
+        inferno_report::suitability(&suitability, print::width(), print::style())
     };
-    judge::write(&text);
+    print::write(&text);
     Ok(ANSWERED)
 }

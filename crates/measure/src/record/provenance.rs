@@ -93,6 +93,15 @@ pub struct Artifact {
     pub rustflags: Option<Vec<String>>,
 }
 
+/// Whether a flag of rustc says which profile is used, how it is encoded, or what is said of it:
+/// the flags in which baseline and candidate may differ.
+pub fn concerns_profile(flag: &str) -> bool {
+    let flag = flag.trim_start_matches("-C").trim_start();
+    ["profile-use=", "llvm-args=-pgo-", "llvm-args=-no-pgo-"]
+        .iter()
+        .any(|start| flag.starts_with(start))
+}
+
 /// A file that a workload or a scenario reads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

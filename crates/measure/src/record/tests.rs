@@ -151,6 +151,7 @@ fn full() -> Record {
                 detail: String::new(),
             }),
         },
+        workloads: [("warm/short".to_owned(), "55".repeat(32))].into(),
         judging,
         scenarios,
         trends,
@@ -170,6 +171,62 @@ fn full() -> Record {
             overhead_share: Some(0.01),
         },
     }
+}
+
+/// A record of one cold scenario with these times in nanoseconds of baseline, control and
+/// candidate, a restart each.
+pub(crate) fn with_times(restarts: &[[f64; 3]]) -> Record {
+    let mut measured = measured("warm/short", 0);
+    measured.samples.restarts = (0..)
+        .zip(restarts)
+        .map(|(index, times)| {
+            let [baseline, control, candidate] = times.map(|time| sample(time.round() as u64));
+            let mut restart = restart(index);
+            restart.host = None;
+            restart.pairs.truncate(2);
+            let pair = &mut restart.pairs[1];
+            pair.baseline = baseline;
+            pair.control = Some(control);
+            pair.candidate = candidate;
+            restart
+        })
+        .collect();
+    let mut record = full();
+    record.scenarios = judge(&[measured], &record.judging);
+    record.trends.clear();
+    record
+}
+
+#[test]
+fn a_record_that_contradicts_its_samples_is_known_by_the_field() {
+    type Edit = fn(&mut Record);
+    let untouched = with_times(&[[50e6, 50e6, 40e6]; 9]);
+    assert_eq!(untouched.contradiction(), None);
+    let edits: [(&str, Edit); 6] = [
+        ("verdict", |r| r.scenarios[0].verdict = Verdict::Slower),
+        ("effect", |r| r.scenarios[0].effect = Some(0.5)),
+        ("ci_high", |r| r.scenarios[0].ci_high = None),
+        ("restarts", |r| r.scenarios[0].restarts = 8),
+        ("effect", |r| {
+            for restart in &mut r.scenarios[0].samples.restarts {
+                restart.pairs[1].candidate.wall_ns -= 1_000_000;
+            }
+        }),
+        ("wall_ns", |r| {
+            r.scenarios[0].samples.restarts[3].pairs[1]
+                .candidate
+                .wall_ns = 0;
+        }),
+    ];
+    for (field, edit) in edits {
+        let mut edited = untouched.clone();
+        edit(&mut edited);
+        let found = edited.contradiction().expect(field);
+        assert!(found.field.contains(field), "{field}: {found:?}");
+    }
+    let mut doubled = untouched;
+    doubled.scenarios.push(doubled.scenarios[0].clone());
+    assert_eq!(doubled.contradiction().unwrap().judged, "once");
 }
 
 fn profile() -> Profile {

@@ -24,16 +24,16 @@ pub(super) struct Evidence<'a> {
 
 /// The answer with its reason.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Decision {
-    pub(super) verdict: Verdict,
-    pub(super) reason: String,
-    pub(super) remedy: Option<String>,
+pub(crate) struct Decision {
+    pub(crate) verdict: Verdict,
+    pub(crate) reason: String,
+    pub(crate) remedy: Option<String>,
     pub(super) trust: Trust,
 }
 
 /// Whether the interval may be used for anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trust {
+pub(crate) enum Trust {
     /// It was measured with enough restarts and the control agrees with the baseline.
     Sound,
     /// There is none, it rests on too few restarts, or the control contradicts it.

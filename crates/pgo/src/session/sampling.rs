@@ -132,7 +132,7 @@ impl Session {
 }
 
 /// Shows the sampler's progress.
-struct Shown<'a>(&'a mut Progress);
+pub(crate) struct Shown<'a>(pub(crate) &'a mut Progress);
 
 impl Observer for Shown<'_> {
     fn planned(&mut self, plan: &Plan) {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use inferno_measure::scenario::{self, Expectation, Judging, Kind, Metric, PageCache, Pin, Role};
 
+use crate::digest;
+
 use super::{MetricSpec, ScenarioKind, ScenarioSpec, Spec};
 
 /// Warm-up requests per restart, where the spec does not say.
@@ -57,6 +59,15 @@ impl Spec {
         }
     }
 
+    /// SHA-256 by scenario name of what is run there, as the spec declares it: the same on any
+    /// machine. What the files hold is not in it.
+    pub fn workloads(&self) -> BTreeMap<String, String> {
+        self.scenario_specs()
+            .iter()
+            .map(|declared| (declared.name.clone(), workload(declared)))
+            .collect()
+    }
+
     fn metrics_of(&self, scenario: &str) -> Vec<Metric> {
         let applies = |metric: &MetricSpec| {
             metric
@@ -101,6 +112,18 @@ impl Spec {
             ..Judging::default()
         }
     }
+}
+
+fn workload(declared: &ScenarioSpec) -> String {
+    let run = serde_json::json!({
+        "args": declared.args,
+        "env": declared.env,
+        "stdin": declared.stdin,
+        "request": declared.request,
+        "warmup": declared.warmup,
+        "exit": declared.exit,
+    });
+    digest::text(&run.to_string())
 }
 
 fn kind(declared: &ScenarioSpec) -> Kind {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use inferno_measure::record::{
     Artifact, Artifacts, CheckOutcome, FunctionCode, HotFunction, NullRebuild, Placement, Profile,
-    Record, Verification,
+    Record, Verification, concerns_profile,
 };
 
 use super::fact_share;
@@ -280,15 +280,6 @@ fn missing_from(flags: &[String], others: &[String]) -> Vec<String> {
         }
     }
     missing
-}
-
-/// Use of the profile, its encoding and its diagnostics (`-Wwarnings` makes the latter be told).
-fn concerns_profile(flag: &str) -> bool {
-    let flag = flag.trim_start_matches("-C").trim_start();
-    ["profile-use=", "llvm-args=-pgo-", "llvm-args=-no-pgo-"]
-        .iter()
-        .any(|start| flag.starts_with(start))
-        || flag == "-Wwarnings"
 }
 
 fn list(flags: &[String]) -> Text {

@@ -193,6 +193,7 @@ pub(crate) fn with_scenarios(scenarios: Vec<ScenarioResult>) -> Record {
         inputs: Vec::new(),
         profile: Some(profile()),
         verification: verification(),
+        workloads: BTreeMap::new(),
         judging: Judging::default(),
         scenarios,
         trends: Vec::new(),

@@ -1,0 +1,179 @@
+//! What differs in the circumstances of two records.
+//!
+//! A difference of the machine, the inputs, the compilers, the flags or the workload's declaration
+//! is an [`Weight::Obstacle`]: an effect could come from it. The kernel's release, the governor and
+//! the amount of memory change with updates and neighbours; they are told, and stop nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{Artifact, Record, concerns_profile};
+
+/// One thing that is not the same on both sides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// What differs, such as `processor`.
+    pub what: String,
+    /// The baseline's value.
+    pub baseline: String,
+    /// The candidate's value.
+    pub candidate: String,
+    /// How much it matters.
+    pub weight: Weight,
+}
+
+/// How much a difference matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weight {
+    /// An effect could come from it: nothing is compared without being told to.
+    Obstacle,
+    /// Worth knowing.
+    Told,
+}
+
+/// What stands where a side does not know.
+const UNKNOWN: &str = "not known";
+
+/// Everything that differs in the circumstances of two records.
+pub(super) fn differences(older: &Record, newer: &Record) -> Vec<Difference> {
+    let mut found = Found::default();
+    host(older, newer, &mut found);
+    build(older, newer, &mut found);
+    inputs(older, newer, &mut found);
+    workloads(older, newer, &mut found);
+    found.0
+}
+
+#[derive(Default)]
+struct Found(Vec<Difference>);
+
+impl Found {
+    fn add(&mut self, what: impl Into<String>, weight: Weight, values: [Option<String>; 2]) {
+        if values[0] == values[1] {
+            return;
+        }
+        let [baseline, candidate] = values.map(|value| value.unwrap_or_else(|| UNKNOWN.to_owned()));
+        self.0.push(Difference {
+            what: what.into(),
+            baseline,
+            candidate,
+            weight,
+        });
+    }
+}
+
+fn host(older: &Record, newer: &Record, found: &mut Found) {
+    let (a, b) = (&older.host, &newer.host);
+    let system = |host: &crate::record::Host| Some(format!("{} {}", host.os, host.arch));
+    found.add("system", Weight::Obstacle, [system(a), system(b)]);
+    let models = [a.cpu_model.clone(), b.cpu_model.clone()];
+    found.add("processor", Weight::Obstacle, models);
+    let text = |value: Option<u32>| value.map(|value| value.to_string());
+    found.add("cores", Weight::Obstacle, [text(a.cores), text(b.cores)]);
+    let virtualized = |host: &crate::record::Host| host.virtualized.map(|yes| yes.to_string());
+    let values = [virtualized(a), virtualized(b)];
+    found.add("virtual machine", Weight::Obstacle, values);
+    found.add("kernel", Weight::Told, [a.kernel.clone(), b.kernel.clone()]);
+    let governors = [a.governor.clone(), b.governor.clone()];
+    found.add("frequency governor", Weight::Told, governors);
+    // The kernel's own share of the memory changes from boot to boot.
+    let memory = |host: &crate::record::Host| {
+        let gigabytes = host.memory_bytes? as f64 / 1e9;
+        Some(format!("{gigabytes:.0} GB"))
+    };
+    found.add("memory", Weight::Told, [memory(a), memory(b)]);
+}
+
+fn build(older: &Record, newer: &Record, found: &mut Found) {
+    let compilers = [older, newer].map(|record| {
+        let toolchain = record.toolchain.as_ref()?;
+        let (rustc, llvm) = (&toolchain.rustc, &toolchain.llvm);
+        Some(format!("{rustc}, LLVM {llvm}, {}", toolchain.target))
+    });
+    found.add("compilers", Weight::Obstacle, compilers);
+    let flags = |artifact: fn(&Record) -> &Artifact| {
+        [older, newer].map(|record| Some(common_flags(artifact(record).rustflags.as_ref()?)))
+    };
+    let of_baselines = flags(|record| &record.artifacts.baseline);
+    found.add("flags of the baselines", Weight::Obstacle, of_baselines);
+    let of_candidates = flags(|record| &record.artifacts.candidate);
+    found.add("flags of the candidates", Weight::Obstacle, of_candidates);
+}
+
+/// The flags but for those that concern the profile: which profile was used is part of what is
+/// compared.
+fn common_flags(flags: &[String]) -> String {
+    let kept: Vec<&str> = flags
+        .iter()
+        .map(String::as_str)
+        .filter(|flag| !concerns_profile(flag))
+        .collect();
+    if kept.is_empty() {
+        "none".to_owned()
+    } else {
+        kept.join(" ")
+    }
+}
+
+fn inputs(older: &Record, newer: &Record, found: &mut Found) {
+    let hashes = |record: &Record| -> BTreeMap<String, String> {
+        let inputs = record.inputs.iter();
+        inputs
+            .map(|input| (input.path.clone(), short(&input.sha256)))
+            .collect()
+    };
+    let (a, b) = (hashes(older), hashes(newer));
+    let paths: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+    for path in paths {
+        let values = [a.get(path), b.get(path)].map(Option::<&String>::cloned);
+        let both = values.iter().all(Option::is_some);
+        // A file that one side lacks may belong to a scenario that is not compared.
+        let weight = if both { Weight::Obstacle } else { Weight::Told };
+        found.add(format!("input {path}"), weight, values);
+    }
+}
+
+/// What the scenarios of both sides declare: by their own hashes, or by the whole spec where one of
+/// the records does not have them.
+fn workloads(older: &Record, newer: &Record, found: &mut Found) {
+    let mut known_everywhere = true;
+    for a in &older.scenarios {
+        let name = &a.scenario.name;
+        let Some(b) = newer.scenarios.iter().find(|b| b.scenario.name == *name) else {
+            continue;
+        };
+        let sampling = |declared: &crate::record::Declared| {
+            Some(format!(
+                "{}{}{}",
+                declared.kind,
+                declared
+                    .cache
+                    .map_or_else(String::new, |cache| format!(", cache {cache:?}")),
+                declared
+                    .pin
+                    .map_or_else(String::new, |pin| format!(", pin {pin:?}")),
+            ))
+        };
+        let values = [sampling(&a.scenario), sampling(&b.scenario)];
+        found.add(format!("sampling of {name}"), Weight::Obstacle, values);
+        let hashes = [older.workloads.get(name), newer.workloads.get(name)];
+        known_everywhere &= hashes.iter().all(Option::is_some);
+        if hashes.iter().all(Option::is_some) {
+            let values = hashes.map(|hash| hash.map(|hash| short(hash)));
+            found.add(format!("declaration of {name}"), Weight::Obstacle, values);
+        }
+    }
+    if !known_everywhere {
+        let specs = [older, newer].map(|record| Some(short(&record.spec.as_ref()?.sha256)));
+        found.add("spec", Weight::Obstacle, specs);
+    }
+    let turns = [older, newer].map(|record| Some(record.judging.turn_requests.to_string()));
+    found.add("requests per turn", Weight::Told, turns);
+}
+
+/// Enough of a SHA-256 to tell files of one comparison apart.
+fn short(sha256: &str) -> String {
+    sha256.chars().take(12).collect()
+}

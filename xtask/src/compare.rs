@@ -1,0 +1,264 @@
+//! `cargo xtask compare A B`: which of two programs, records or Criterion baselines is faster.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use inferno_measure::comparison::{self, Comparison};
+use inferno_measure::record::Verdict;
+use inferno_pgo::compare::operand::{self, Operand};
+use inferno_pgo::compare::programs::{self, CommandLine, Workload};
+use inferno_pgo::compare::results::{self, Obstacles, Rule};
+use inferno_pgo::exit;
+use inferno_pgo::spec::{Spec, duration};
+use inferno_pgo::stage::Reuse;
+
+use inferno_report::exchange;
+
+use crate::error::{Error, Result};
+use crate::{print, project};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// What is there today: a program, a record, or a baseline such as target/criterion:main
+    #[arg(value_name = "OLD")]
+    baseline: PathBuf,
+    /// What may replace it: another of the same kind
+    #[arg(value_name = "NEW")]
+    candidate: PathBuf,
+    #[command(flatten)]
+    sampling: SamplingArguments,
+    /// The smallest effect that matters, as a share; 0.01, or the spec's
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    threshold: Option<f64>,
+    /// Records and baselines: how far absolute times of unchanged code wander between runs, as a
+    /// share; 0.15 without it
+    #[arg(long, value_name = "SHARE", value_parser = drift)]
+    drift: Option<f64>,
+    /// Records: compare though they contradict themselves or differ in machine, inputs, compilers,
+    /// flags or declarations
+    #[arg(long)]
+    force: bool,
+    /// How to print the answer
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Exit with 11 when a row is inconclusive
+    #[arg(long)]
+    strict: bool,
+    /// Arguments of both programs
+    #[arg(last = true, value_name = "ARGS")]
+    args: Vec<String>,
+}
+
+/// How two programs are measured.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Two programs")]
+struct SamplingArguments {
+    /// Time for all sampling, as in `5m`
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
+    budget: Duration,
+    /// Compare on the scenarios of this spec, instead of on ARGS
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["args", "stdin", "env", "exit", "timeout"])]
+    spec: Option<PathBuf>,
+    /// With --spec: this scenario alone (repeatable)
+    #[arg(long, value_name = "SCENARIO", requires = "spec")]
+    only: Vec<String>,
+    /// File for standard input
+    #[arg(long, value_name = "FILE")]
+    stdin: Option<PathBuf>,
+    /// A variable beside the environment (repeatable)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    env: Vec<(String, String)>,
+    /// The exit code that both programs must end with
+    #[arg(long, value_name = "CODE", default_value_t = 0)]
+    exit: i32,
+    /// Longest time of one process
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
+    timeout: Duration,
+    /// Name of the record; without it, NEW's file name
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// The output directory; without it, one below target/compare
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Sample again: keep nothing of an earlier run
+    #[arg(long)]
+    remeasure: bool,
+}
+
+/// A form of the answer on standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For a terminal
+    Table,
+    /// A short comment for a pull request
+    Markdown,
+    /// The whole comparison
+    Json,
+    /// Bencher Metric Format
+    Bmf,
+    /// Input of github-action-benchmark (customSmallerIsBetter)
+    Github,
+    /// Go's benchmark format, for benchstat
+    Benchstat,
+}
+
+impl Arguments {
+    fn rule(&self) -> Rule {
+        Rule {
+            threshold: self.threshold,
+            drift: self.drift,
+            obstacles: if self.force {
+                Obstacles::Tell
+            } else {
+                Obstacles::Refuse
+            },
+        }
+    }
+
+    /// Results were measured already: what would be run for them would be ignored.
+    fn refuse_workload(&self) -> Result<()> {
+        let sampling = &self.sampling;
+        if self.args.is_empty() && sampling.spec.is_none() && sampling.stdin.is_none() {
+            return Ok(());
+        }
+        Err(inferno_pgo::Error::Usage {
+            message: "ARGS, --spec and --stdin belong to two programs; these are results".into(),
+            hint: "leave them out, or name two programs".into(),
+        }
+        .into())
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
+    let operands = [
+        Operand::of(&arguments.baseline)?,
+        Operand::of(&arguments.candidate)?,
+    ];
+    operand::subject_of([&operands[0], &operands[1]])?;
+    let comparison = match &operands {
+        [Operand::Record(older), Operand::Record(newer)] => {
+            arguments.refuse_workload()?;
+            results::records(older, newer, &arguments.rule())?
+        }
+        [
+            Operand::Baseline {
+                directory: older,
+                name: old_name,
+            },
+            Operand::Baseline {
+                directory: newer,
+                name: new_name,
+            },
+        ] => {
+            arguments.refuse_workload()?;
+            let rule = arguments.rule();
+            results::baselines((older, old_name), (newer, new_name), &rule)?
+        }
+        _ => programs(arguments)?,
+    };
+    print_as(&comparison, arguments.format)?;
+    Ok(exit_code(&comparison, arguments.strict))
+}
+
+/// A loss weighs more than not knowing.
+fn exit_code(comparison: &Comparison, strict: bool) -> u8 {
+    if comparison.has(Verdict::Slower) {
+        exit::SLOWER
+    } else if strict && comparison.has(Verdict::Inconclusive) {
+        exit::INCONCLUSIVE
+    } else {
+        exit::ANSWERED
+    }
+}
+
+fn programs(arguments: &Arguments) -> Result<Comparison> {
+    let sampling = &arguments.sampling;
+    let name = sampling
+        .name
+        .clone()
+        .unwrap_or_else(|| programs::file_name(&arguments.candidate));
+    let workload = match &sampling.spec {
+        Some(spec) => Workload::Spec {
+            spec: Box::new(Spec::load(spec)?),
+            only: sampling.only.clone(),
+        },
+        None => Workload::Command(Box::new(CommandLine {
+            args: arguments.args.clone(),
+            env: sampling.env.iter().cloned().collect::<BTreeMap<_, _>>(),
+            stdin: sampling.stdin.clone(),
+            timeout: sampling.timeout,
+            exit: sampling.exit,
+        })),
+    };
+    let out = sampling.out.clone();
+    let finished = programs::run(&programs::Options {
+        baseline: arguments.baseline.clone(),
+        candidate: arguments.candidate.clone(),
+        workload,
+        out: out.unwrap_or_else(|| project::default_comparison(&name)),
+        name,
+        budget: sampling.budget,
+        threshold: arguments.threshold,
+        samples: if sampling.remeasure {
+            Reuse::Nothing
+        } else {
+            Reuse::Unchanged
+        },
+    })?;
+    let (record, output) = (&finished.record, &finished.output);
+    let write =
+        |path: &Path, text: String| inferno_measure::write_atomically(path, text.as_bytes());
+    write(&output.report(), inferno_report::markdown(record))?;
+    write(&output.page(), inferno_report::html(record))?;
+    eprintln!("record: {}", output.record().display());
+    eprintln!("report: {}", output.report().display());
+    eprintln!("page: {}", output.page().display());
+    let names = [&arguments.baseline, &arguments.candidate];
+    let names = names.map(|path| path.display().to_string());
+    let mut comparison = comparison::of_record(record, [&names[0], &names[1]]);
+    comparison.notes.extend(finished.notes);
+    Ok(comparison)
+}
+
+fn print_as(comparison: &Comparison, format: Format) -> Result<()> {
+    let text = match format {
+        Format::Table => {
+            inferno_report::comparison_terminal(comparison, print::width(), print::style())
+        }
+        Format::Markdown => inferno_report::comparison_markdown(comparison),
+        Format::Bmf => exchange::bencher(comparison),
+        Format::Github => exchange::github(comparison),
+        Format::Benchstat => exchange::benchstat(comparison),
+        Format::Json => {
+            serde_json::to_string_pretty(comparison)
+                .map_err(|error| Error::Check(error.to_string()))?
+                + "\n"
+        }
+    };
+    // A reader that has read enough, such as `head`, is no failure.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(())
+}
+
+fn share(text: &str) -> std::result::Result<f64, String> {
+    let value = text.parse::<f64>().ok();
+    value
+        .filter(|value| *value > 0.0 && *value < 1.0)
+        .ok_or_else(|| format!("`{text}` is not a share between 0 and 1: 1 % is 0.01"))
+}
+
+fn drift(text: &str) -> std::result::Result<f64, String> {
+    let value = text.parse::<f64>().ok();
+    value
+        .filter(|value| (0.0..10.0).contains(value))
+        .ok_or_else(|| format!("`{text}` is not a share from 0 on: 15 % is 0.15"))
+}
+
+fn variable(text: &str) -> std::result::Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    pair.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .ok_or_else(|| format!("`{text}` is not NAME=VALUE"))
+}
