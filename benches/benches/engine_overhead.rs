@@ -8,13 +8,13 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use inferno_benches::{model, side_by_side};
+use inferno_benches::{budget, model, side_by_side};
 use inferno_inference::backend::{Model, Session};
 use inferno_inference::candle::{CandleModel, threads};
 use inferno_inference::engine::{AtEnd, Engine, EngineConfig, Limits, Prompt, Request};
 use inferno_inference::sampling::Sampling;
 
-/// Time for all pairs.
+/// Time for all pairs, without `INFERNO_BENCH_BUDGET`.
 const BUDGET: Duration = Duration::from_secs(40);
 
 /// What both sides continue.
@@ -47,7 +47,7 @@ fn compare(name: &str, model: &Arc<CandleModel>) {
     let expected = bare_loop(&mut session, &prompt);
     let engine = Engine::new(Arc::clone(model), EngineConfig::default()).expect("an engine");
     let pairs = side_by_side::run(
-        BUDGET,
+        budget::or(BUDGET),
         || assert_eq!(through_engine(&engine), expected, "both sides do the same"),
         || assert_eq!(bare_loop(&mut session, &prompt), expected),
     );

@@ -4,6 +4,7 @@
 //! Standard output carries results, standard error everything else. Exit codes are
 //! [`inferno_pgo::exit`].
 
+mod bench;
 mod calibrate;
 mod compare;
 mod doctor;
@@ -38,6 +39,8 @@ enum Command {
     Calibrate(calibrate::Arguments),
     /// Say which of two programs, records or Criterion baselines is faster
     Compare(Box<compare::Arguments>),
+    /// Run the benchmarks: with the right features, model and budget, and a table at the end
+    Bench(bench::Arguments),
     /// List or fetch the models that specs name
     Model(model::Arguments),
     /// Get what is missing: a matching llvm-profdata, the default model
@@ -73,6 +76,7 @@ fn run(command: Command) -> Result<u8> {
         Command::Pgo(arguments) => pgo::run(*arguments),
         Command::Calibrate(arguments) => calibrate::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Model(arguments) => model::run(&arguments),
         Command::Setup(arguments) => setup::run(&arguments),
         Command::Doctor => doctor::run(),

@@ -10,6 +10,7 @@
 //! (a pure function), [`record`] keeps everything. [`process`] runs children
 //! such that none outlives the program.
 
+pub mod benchmarks;
 pub mod campaign;
 mod cold;
 pub mod comparison;

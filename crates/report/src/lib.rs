@@ -8,6 +8,7 @@
 //! paragraphs, tables); `terminal`, `markdown` and `html` lay the same document out. `hints` and
 //! `expectations` interpret verdicts, `figures` writes numbers.
 
+mod benchmarks;
 mod comparison;
 mod document;
 pub mod exchange;
@@ -21,6 +22,7 @@ mod metrics;
 mod sections;
 mod terminal;
 
+pub use benchmarks::benchmarks;
 pub use html::html;
 pub use markdown::{comparison_markdown, markdown};
 pub use terminal::{Style, comparison_terminal, suitability, terminal};
