@@ -60,6 +60,13 @@ pub(crate) fn pgo<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command
     command
 }
 
+/// A run of `cargo xtask compare OLD NEW …` that is being prepared.
+pub(crate) fn compare(sides: [&Path; 2]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.arg("compare").args(sides);
+    command
+}
+
 pub(crate) fn run(command: &mut Command) -> Outcome {
     command.output().expect("the binary runs").into()
 }
