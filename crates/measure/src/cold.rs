@@ -15,10 +15,10 @@ use rand_chacha::ChaCha8Rng;
 use regex::Regex;
 
 use crate::error::{Error, Result};
-use crate::host::BlockProbe;
+use crate::host::{BlockProbe, Own, Watch};
 use crate::order;
-use crate::process::{Child, Command, ExitKind, Finished, Pinning, Stdin};
-use crate::samples::{Arm, Pair, Phase, Restart, Sample};
+use crate::process::{Child, Command, ExitKind, Finished, Pinning, Stdin, Usage};
+use crate::samples::{Arm, Pair, PerArm, Phase, Restart, Sample, Surroundings};
 use crate::scenario::{Arms, Metric, PageCache, Pin, Scenario};
 
 /// Bytes of output that an error quotes.
@@ -55,10 +55,27 @@ impl<'a> Cold<'a> {
     ) -> Result<Restart> {
         let order = order::shuffled(arms.present(), random);
         let probe = BlockProbe::start();
-        let mut samples = BTreeMap::new();
+        let (mut samples, mut surroundings) = (BTreeMap::new(), BTreeMap::new());
         for &arm in &order {
-            samples.insert(arm, self.sample(arms, arm)?);
+            let watch = Watch::start(Own {
+                used_ns: Some(0),
+                waited_ns: Some(0),
+            });
+            let (sample, usage) = self.take(arms, arm)?;
+            let mut around = Surroundings::default();
+            let own = Own {
+                used_ns: Some(usage.cpu_ns()),
+                waited_ns: usage.waited_ns,
+            };
+            watch.add_to(&mut around, own);
+            surroundings.insert(arm, around);
+            samples.insert(arm, sample);
         }
+        let surroundings = order::pair_of(surroundings, |baseline, control, candidate| PerArm {
+            baseline,
+            control,
+            candidate,
+        });
         let switches = samples
             .values()
             .filter_map(|sample| sample.involuntary_switches)
@@ -80,6 +97,7 @@ impl<'a> Cold<'a> {
             start_order: order.clone(),
             startup_ns: None,
             idle_cpu_ns: None,
+            surroundings: Some(surroundings),
             host: Some(probe.finish(Some(switches), Pin::None)),
             pairs: vec![pair],
         })
@@ -87,12 +105,16 @@ impl<'a> Cold<'a> {
 
     /// Runs one arm once.
     pub(crate) fn sample(&self, arms: &Arms, arm: Arm) -> Result<Sample> {
+        Ok(self.take(arms, arm)?.0)
+    }
+
+    fn take(&self, arms: &Arms, arm: Arm) -> Result<(Sample, Usage)> {
         if self.cache == PageCache::Disk {
             page_cache::drop_inputs(self.scenario)?;
         }
         let finished = run(self.scenario, arms.path(arm), arm)?;
         let metrics = self.extract(&finished, arm)?;
-        Ok(Sample {
+        let sample = Sample {
             wall_ns: finished.wall_ns,
             cpu_ns: Some(finished.usage.cpu_ns()),
             round_trip_ns: None,
@@ -101,7 +123,8 @@ impl<'a> Cold<'a> {
             major_faults: Some(finished.usage.major_faults),
             involuntary_switches: Some(finished.usage.involuntary_switches),
             metrics,
-        })
+        };
+        Ok((sample, finished.usage))
     }
 
     fn extract(&self, finished: &Finished, arm: Arm) -> Result<BTreeMap<String, f64>> {

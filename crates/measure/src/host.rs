@@ -6,9 +6,11 @@
 
 mod block;
 mod pinning;
+mod watch;
 
 pub(crate) use block::{BlockProbe, involuntary_switches};
 pub(crate) use pinning::{core_for_pinning, pin_this_thread};
+pub(crate) use watch::{Own, Watch, waited_ns};
 
 use crate::record::Host;
 

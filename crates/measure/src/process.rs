@@ -246,6 +246,9 @@ pub struct Usage {
     pub voluntary_switches: u64,
     /// Context switches that the kernel forced.
     pub involuntary_switches: u64,
+    /// Time in which the child's first thread could have run and had no core, in nanoseconds;
+    /// `None` where the platform does not tell.
+    pub waited_ns: Option<u64>,
 }
 
 impl Usage {

@@ -147,6 +147,24 @@ pub struct HostBlock {
     pub disturbed: Option<String>,
 }
 
+/// What went on around an arm while it had its turns of a block. What the platform does not tell
+/// is `None`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Surroundings {
+    /// Length of the turns in nanoseconds.
+    pub wall_ns: u64,
+    /// CPU time that the arm used, in nanoseconds.
+    pub used_ns: Option<u64>,
+    /// Time in which its threads could have run and had no core, in nanoseconds.
+    pub waited_ns: Option<u64>,
+    /// Time of all cores that was not idle, stolen time included, in nanoseconds. The kernel tells
+    /// it in ticks of mostly 10 ms, so that it says something only over many turns.
+    pub busy_ns: Option<u64>,
+    /// How often somebody else stopped the arm and let it go on.
+    pub stops: u32,
+}
+
 /// New processes for every arm, and the pairs that were taken with them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -166,6 +184,9 @@ pub struct Restart {
     /// `None` where the platform cannot tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_cpu_ns: Option<PerArm<u64>>,
+    /// What went on around each arm while it had its turns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub surroundings: Option<PerArm<Surroundings>>,
     /// State of the machine meanwhile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<HostBlock>,

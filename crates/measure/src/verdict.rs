@@ -11,6 +11,7 @@
 mod decide;
 mod expectation;
 mod figures;
+mod surroundings;
 mod trend;
 mod turns;
 
@@ -130,8 +131,11 @@ fn evidence_of<'a>(
     let restarts = restarts_of(samples);
     let effects = log_ratios(&restarts, Arm::Candidate, wall_ns);
     let controls = log_ratios(&restarts, Arm::Control, wall_ns);
+    let effect = stats::location_interval(&effects, ALPHA / scenarios as f64);
+    let threshold = decide::log_threshold(judging);
     Evidence {
-        effect: stats::location_interval(&effects, ALPHA / scenarios as f64),
+        effect,
+        disparity: surroundings::disparity(&restarts, effect, threshold, scenarios),
         control: stats::location_interval(&controls, ALPHA_AA / scenarios as f64),
         restarts: restarts.len(),
         layouts: layouts_of(&restarts).map(|layouts| layouts as usize),
@@ -162,6 +166,7 @@ pub(crate) fn judge_interval(
             Control::Measured(interval) => Some(interval),
             Control::Unknown => None,
         },
+        disparity: None,
         restarts: units,
         layouts: None,
         most_restarts: usize::MAX,

@@ -14,9 +14,9 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::{Error, Result};
-use crate::host::{BlockProbe, involuntary_switches};
+use crate::host::{BlockProbe, Watch, involuntary_switches};
 use crate::order;
-use crate::samples::{Arm, Output, Pair, PerArm, Phase, Restart, Sample};
+use crate::samples::{Arm, HostBlock, Output, Pair, PerArm, Phase, Restart, Sample};
 use crate::scenario::{Arms, Kind, Pin, Scenario};
 
 /// One set of workers.
@@ -93,6 +93,7 @@ impl Session {
         let switches_before = self.involuntary_switches();
         for worker in &mut self.workers {
             worker.reset_idle();
+            worker.reset_surroundings();
         }
         let seqs: Vec<u64> = (0..u64::from(block.warmup + block.pairs))
             .map(|i| block.first_seq + i)
@@ -128,9 +129,20 @@ impl Session {
             start_order: self.start_order.clone(),
             startup_ns: self.per_arm(|worker| Some(worker.startup_ns())),
             idle_cpu_ns: self.per_arm(Worker::idle_cpu_ns),
-            host: Some(probe.finish(switches, self.pin)),
+            surroundings: self.per_arm(|worker| Some(worker.surroundings())),
+            host: Some(self.block_state(&probe, switches)),
             pairs: taken,
         })
+    }
+
+    /// State of the machine over a block, and of what was done to the workers.
+    fn block_state(&self, probe: &BlockProbe, switches: Option<u64>) -> HostBlock {
+        let mut state = probe.finish(switches, self.pin);
+        let stopped = |worker: &Worker| worker.surroundings().stops > 0;
+        if self.workers.iter().any(stopped) {
+            state.disturbed = Some("a worker was stopped from outside".to_owned());
+        }
+        state
     }
 
     /// One turn of every arm, in random order, over the same inputs.
@@ -144,11 +156,13 @@ impl Session {
         let mut answers: Vec<BTreeMap<Arm, Answer>> = vec![BTreeMap::new(); turn.seqs.len()];
         for &arm in &order {
             let worker = self.worker(arm);
+            let watch = Watch::start(worker.own());
             worker.resume();
             for (&seq, answers) in turn.seqs.iter().zip(&mut answers) {
                 answers.insert(arm, worker.request(scenario, seq)?);
             }
             worker.pause(&scenario.name)?;
+            worker.note_turn(&watch);
         }
         let numbered = (0..).zip(turn.seqs).zip(answers);
         Ok(numbered
@@ -195,7 +209,7 @@ impl Session {
             .sum()
     }
 
-    fn per_arm(&self, value: impl Fn(&Worker) -> Option<u64>) -> Option<PerArm<u64>> {
+    fn per_arm<T>(&self, value: impl Fn(&Worker) -> Option<T>) -> Option<PerArm<T>> {
         let of = |arm| {
             self.workers
                 .iter()

@@ -8,6 +8,7 @@ mod criterion;
 mod doctor;
 mod flags;
 mod guards;
+mod hostile;
 mod interruption;
 mod layout_control;
 mod layouts;

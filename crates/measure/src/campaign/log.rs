@@ -118,6 +118,7 @@ mod tests {
             start_order: Vec::new(),
             startup_ns: None,
             idle_cpu_ns: None,
+            surroundings: None,
             host: None,
             pairs: Vec::new(),
         };

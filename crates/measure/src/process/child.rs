@@ -26,6 +26,9 @@ const INTERRUPT_DRAIN: Duration = Duration::from_secs(2);
 /// Time in which a stopped process must report that all its threads have stopped.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
+/// Looks after which a process that still runs is told again to stop: about 20 ms.
+const STOP_AGAIN_POLLS: u32 = 200;
+
 /// A longer line is passed on in parts, so that a child without line feeds fills no memory.
 const LINE_LIMIT_BYTES: u64 = 16 << 20;
 /// A binary that was just copied counts as busy while another thread's new child still has
@@ -84,10 +87,14 @@ impl Child {
         thread::spawn(move || {
             let ended = wait_for_exit(pid);
             let at = Instant::now();
+            // Told until the child is reaped, of its first thread alone.
+            let waited_ns = crate::host::waited_ns(pid);
             let reaped = group::reap(pid);
-            let result = ended
-                .and(reaped)
-                .map(|(kind, usage)| Exit { kind, usage, at });
+            let result = ended.and(reaped).map(|(kind, usage)| Exit {
+                kind,
+                usage: Usage { waited_ns, ..usage },
+                at,
+            });
             // The handle may be gone: then nobody wants to know.
             let _unwanted = sender.send(result);
         });
@@ -208,6 +215,10 @@ impl Child {
                 return Err(self.failed("stop", io::ErrorKind::TimedOut.into()));
             }
             polls += 1;
+            if polls.is_multiple_of(STOP_AGAIN_POLLS) {
+                // Somebody else has let it go on meanwhile.
+                group::send(self.pid, Kill::STOP);
+            }
             if polls < 20 {
                 thread::yield_now();
             } else {
@@ -220,6 +231,14 @@ impl Child {
     /// Lets the stopped child go on.
     pub(crate) fn resume(&self) {
         group::send(self.pid, Kill::CONT);
+        // Told at once, and not to be taken for somebody else's.
+        let _own = self.was_continued();
+    }
+
+    /// Whether the child was stopped and let go on since the last call.
+    pub(crate) fn was_continued(&self) -> bool {
+        let options = WaitIdOptions::CONTINUED | WaitIdOptions::NOHANG;
+        matches!(waitid(self.wait_id(), options), Ok(Some(_)))
     }
 
     /// CPU time of the child so far, in nanoseconds; `None` where the platform cannot tell.

@@ -47,6 +47,7 @@ fn usage_of(usage: &libc::rusage) -> Usage {
         major_faults: count(usage.ru_majflt),
         voluntary_switches: count(usage.ru_nvcsw),
         involuntary_switches: count(usage.ru_nivcsw),
+        waited_ns: None,
     }
 }
 

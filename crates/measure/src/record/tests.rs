@@ -52,6 +52,7 @@ fn restart(index: u32) -> Restart {
             control: Some(0),
             candidate: 0,
         }),
+        surroundings: None,
         host: Some(HostBlock {
             steal_share: Some(0.1),
             disturbed: Some("stolen CPU time above 2 %".to_owned()),

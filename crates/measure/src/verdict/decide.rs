@@ -6,12 +6,14 @@ use crate::scenario::Judging;
 use crate::stats::Interval;
 
 /// What the rule looks at; intervals are of ln ratios.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Evidence<'a> {
     /// Simultaneous interval of candidate ÷ baseline.
     pub(super) effect: Option<Interval>,
     /// Interval of control ÷ baseline at the stricter level.
     pub(super) control: Option<Interval>,
+    /// Why the arms' surroundings were not alike.
+    pub(super) disparity: Option<String>,
     /// Restarts that the effect rests on.
     pub(super) restarts: usize,
     /// Code layouts that the effect rests on; `None` when layout is not controlled.
@@ -63,6 +65,17 @@ pub(super) fn decide(evidence: &Evidence<'_>, judging: &Judging) -> Decision {
             remedy: Some(
                 "measure again on a quieter machine; if it persists, something treats equal \
                  binaries differently"
+                    .to_owned(),
+            ),
+            trust: Trust::Unsound,
+        };
+    }
+    if let Some(reason) = &evidence.disparity {
+        return Decision {
+            verdict: Verdict::Inconclusive,
+            reason: reason.clone(),
+            remedy: Some(
+                "find what runs together with one arm, end it, and measure again with --remeasure"
                     .to_owned(),
             ),
             trust: Trust::Unsound,

@@ -93,6 +93,7 @@ fn simulate(plan: Plan, runs: u32, true_effect: f64, seed: u64) -> Tally {
             control: stats::location_interval(&run.control, alpha(ALPHA_AA)),
             restarts: plan.restarts,
             layouts: plan.layouts,
+            disparity: None,
             most_restarts: 120,
             not_run: None,
         };

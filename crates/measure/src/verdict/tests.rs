@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::record::Verdict;
-use crate::samples::{NotRun, PerArm, Sample, Samples};
+use crate::samples::{NotRun, PerArm, Sample, Samples, Surroundings};
 use crate::scenario::{Role, Scenario};
 
 /// A scenario whose restarts have the given ln(candidate ÷ baseline) and ln(control ÷
@@ -71,6 +71,7 @@ fn restart(index: u32, effect: f64, control: f64) -> Restart {
             control: Some(0),
             candidate: 0,
         }),
+        surroundings: None,
         host: None,
         pairs: vec![
             // A warm-up that would ruin everything if it counted.
@@ -400,6 +401,107 @@ fn too_few_layouts_give_no_verdict() {
     let result = judge(&[in_layouts(&around(-0.10), 8)], &controlled(16)).remove(0);
     assert!(
         result.reason.starts_with("only 8 of at least 16"),
+        "{}",
+        result.reason
+    );
+}
+
+/// A measurement whose candidate's turns had other surroundings than the baseline's.
+fn surrounded(effect: f64, baseline: Surroundings, candidate: Surroundings) -> ScenarioResult {
+    let mut measured = measured(&around(effect), &around(0.0));
+    for (restart, jitter_ns) in measured.samples.restarts.iter_mut().zip(0_u64..) {
+        let jittered = |around: Surroundings| Surroundings {
+            waited_ns: around.waited_ns.map(|waited| waited + jitter_ns * 1_000),
+            busy_ns: around.busy_ns.map(|busy| busy + jitter_ns * 1_000_000),
+            ..around
+        };
+        restart.surroundings = Some(PerArm {
+            baseline: jittered(baseline),
+            control: Some(jittered(baseline)),
+            candidate: candidate_of(jittered(candidate), jitter_ns),
+        });
+    }
+    judge(&[measured], &Judging::default()).remove(0)
+}
+
+fn candidate_of(around: Surroundings, jitter_ns: u64) -> Surroundings {
+    Surroundings {
+        wall_ns: around.wall_ns + jitter_ns,
+        ..around
+    }
+}
+
+const QUIET: Surroundings = Surroundings {
+    wall_ns: 1_000_000_000,
+    used_ns: Some(1_000_000_000),
+    waited_ns: Some(1_000_000),
+    busy_ns: Some(1_050_000_000),
+    stops: 0,
+};
+
+#[test]
+fn like_surroundings_leave_the_verdict_alone() {
+    let result = surrounded(0.10, QUIET, QUIET);
+    assert_eq!(result.verdict, Verdict::Slower, "{}", result.reason);
+    // A steady load takes more of the longer turns.
+    let loaded = |seconds: u64| Surroundings {
+        wall_ns: seconds * 1_000_000_000,
+        used_ns: Some(seconds * 1_000_000_000),
+        waited_ns: Some(0),
+        busy_ns: Some(2 * seconds * 1_000_000_000),
+        stops: 0,
+    };
+    let result = surrounded(0.10, loaded(10), loaded(11));
+    assert_eq!(result.verdict, Verdict::Slower, "{}", result.reason);
+    // An arm's own helpers take as long however fast the arm itself is.
+    let helped = |seconds: u64| Surroundings {
+        busy_ns: Some(seconds * 1_000_000_000 + 5_000_000_000),
+        ..loaded(seconds)
+    };
+    let result = surrounded(-0.35, helped(10), helped(7));
+    assert_eq!(result.verdict, Verdict::Faster, "{}", result.reason);
+}
+
+#[test]
+fn a_load_in_phase_with_one_arm_gives_no_verdict() {
+    let elsewhere = Surroundings {
+        busy_ns: Some(2_000_000_000),
+        ..QUIET
+    };
+    let on_its_core = Surroundings {
+        wall_ns: 2_000_000_000,
+        waited_ns: Some(900_000_000),
+        busy_ns: None,
+        ..QUIET
+    };
+    for (effect, baseline, candidate, reason) in [
+        (0.10, QUIET, elsewhere, "during the turns of the candidate"),
+        (-0.10, elsewhere, QUIET, "during the turns of the baseline"),
+        (0.60, QUIET, on_its_core, "the candidate waited for a core"),
+        // It hides a gain as well.
+        (0.0, QUIET, on_its_core, "the candidate waited for a core"),
+    ] {
+        let result = surrounded(effect, baseline, candidate);
+        assert_eq!(result.verdict, Verdict::Inconclusive, "{}", result.reason);
+        assert!(result.reason.contains(reason), "{}", result.reason);
+        assert!(result.remedy.is_some());
+    }
+    // Waiting that explains next to nothing of a large effect.
+    let a_little = Surroundings {
+        waited_ns: Some(20_000_000),
+        ..QUIET
+    };
+    let result = surrounded(0.60, QUIET, a_little);
+    assert_eq!(result.verdict, Verdict::Slower, "{}", result.reason);
+}
+
+#[test]
+fn workers_that_others_stop_give_no_verdict() {
+    let stopped = Surroundings { stops: 1, ..QUIET };
+    let result = surrounded(0.10, QUIET, stopped);
+    assert_eq!(result.verdict, Verdict::Inconclusive);
+    assert!(
+        result.reason.contains("stopped from outside in 8 of 8"),
         "{}",
         result.reason
     );

@@ -15,11 +15,11 @@ use serde::Deserialize;
 use super::workload;
 use crate::cold::tail;
 use crate::error::{Error, Result};
-use crate::host::core_for_pinning;
+use crate::host::{Own, Watch, core_for_pinning, waited_ns};
 use crate::process::{
     Child, Command, ExitKind, INTERRUPT_POLL, Output, Pinning, Stdin, check_interrupted,
 };
-use crate::samples::{Arm, Sample};
+use crate::samples::{Arm, Sample, Surroundings};
 use crate::scenario::{Kind, Pin, Scenario};
 
 /// Time for a worker that closed its output to end, so that the error can say how.
@@ -58,6 +58,7 @@ pub(crate) struct Worker {
     /// CPU time when it was last stopped; `None` while it runs or where it is not known.
     paused_at_cpu_ns: Option<u64>,
     idle_cpu_ns: Option<u64>,
+    surroundings: Surroundings,
 }
 
 /// An answer of a worker.
@@ -116,6 +117,7 @@ impl Worker {
             startup_ns: 0,
             paused_at_cpu_ns: None,
             idle_cpu_ns: Some(0),
+            surroundings: Surroundings::default(),
         };
         let line = worker.receive(&scenario.name, launch.timeout, "become ready")?;
         let Ok(Ready {
@@ -149,6 +151,30 @@ impl Worker {
         self.idle_cpu_ns
     }
 
+    /// Its counters so far, for [`Watch`].
+    pub(crate) fn own(&self) -> Own {
+        Own {
+            used_ns: self.child.cpu_time_ns(),
+            waited_ns: waited_ns(self.child.id()),
+        }
+    }
+
+    /// Adds the turn that `watch` has seen.
+    pub(crate) fn note_turn(&mut self, watch: &Watch) {
+        let own = self.own();
+        watch.add_to(&mut self.surroundings, own);
+    }
+
+    /// What went on around it during its turns, since [`Self::reset_surroundings`].
+    pub(crate) fn surroundings(&self) -> Surroundings {
+        self.surroundings
+    }
+
+    /// Starts counting its surroundings anew.
+    pub(crate) fn reset_surroundings(&mut self) {
+        self.surroundings = Surroundings::default();
+    }
+
     /// Starts counting idle CPU time of the stopped worker anew.
     pub(crate) fn reset_idle(&mut self) {
         self.settle_idle();
@@ -174,6 +200,7 @@ impl Worker {
             return Err(self.ended(name, &format!("cannot be sent a request ({error})")));
         }
         let line = self.receive(name, scenario.timeout, "answer")?;
+        self.surroundings.stops += u32::from(self.child.was_continued());
         let round_trip_ns = u64::try_from(sent.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let (output_sha256, mut sample) =
             Self::answer(scenario, seq, &line).map_err(|problem| self.failed(name, &problem))?;

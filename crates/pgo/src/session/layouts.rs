@@ -2,11 +2,12 @@
 //!
 //! Takes a [`VerifiedPair`]; gives its arms linked again. It must not touch the arms themselves.
 
+use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use inferno_measure::record::StageKind;
 
-use super::Session;
+use super::{Baseline, Session};
 use crate::artifact::Artifact;
 use crate::cargo::{self, Workshop};
 use crate::digest::Key;
@@ -41,8 +42,8 @@ impl Session {
         let layouts = self
             .stages
             .run("link layouts", StageKind::Build, &key, || {
-                let [baselines, candidates] =
-                    arms.map(|(arm, artifact)| link_arm(workshop, &arm, artifact, count, progress));
+                let [baselines, candidates] = arms
+                    .map(|(arm, artifact)| link_arm(workshop, &arm, artifact, 1..=count, progress));
                 Ok(Layouts {
                     baselines: baselines?,
                     candidates: candidates?,
@@ -55,6 +56,28 @@ impl Session {
         self.progress.finish(&words);
         Ok(layouts)
     }
+
+    /// Links the baseline alone again, in a layout per seed: for studies of what layouts do.
+    ///
+    /// # Errors
+    /// See [`Self::layouts`].
+    pub fn baseline_layouts(
+        &mut self,
+        baseline: &Baseline,
+        seeds: RangeInclusive<u32>,
+    ) -> Result<Vec<Relinked>> {
+        self.progress.start("link layouts");
+        let artifact = baseline.artifact();
+        let linked = link_arm(
+            &self.workshop,
+            &Arm::Baseline,
+            artifact,
+            seeds,
+            &mut self.progress,
+        )?;
+        self.progress.finish(&format!("{}", linked.len()));
+        Ok(linked)
+    }
 }
 
 /// One arm in all layouts. What its link consists of is removed at the end: it is large.
@@ -62,7 +85,7 @@ fn link_arm(
     workshop: &Workshop,
     arm: &Arm,
     artifact: &Artifact,
-    count: u32,
+    seeds: RangeInclusive<u32>,
     progress: &mut Progress,
 ) -> Result<Vec<Relinked>> {
     let root = workshop.output.root();
@@ -80,16 +103,14 @@ fn link_arm(
     }
     let link = Link::open(&archive, &captured, &workshop.compiler, scratch.path())?;
     let executable = workshop.spec.target().executable();
-    (1..=count)
-        .map(|seed| {
-            progress.note(&format!("{} {seed} of {count}", arm.name()));
-            let number = seed as usize - 1;
-            link.layout(
-                seed,
-                &workshop
-                    .output
-                    .layout_binary(arm.name(), number, executable),
-            )
+    (0..)
+        .zip(seeds)
+        .map(|(number, seed)| {
+            progress.note(&format!("{}, seed {seed}", arm.name()));
+            let to = workshop
+                .output
+                .layout_binary(arm.name(), number, executable);
+            link.layout(seed, &to)
         })
         .collect()
 }

@@ -103,6 +103,7 @@ pub(crate) fn samples(restarts: u32, pairs: u32, effect: f64) -> Samples {
         start_order: vec![Arm::Baseline, Arm::Candidate],
         startup_ns: None,
         idle_cpu_ns: None,
+        surroundings: None,
         host: None,
         pairs: (0..=pairs).map(|number| pair(index, number)).collect(),
     };

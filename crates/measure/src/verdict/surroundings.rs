@@ -1,0 +1,131 @@
+//! Whether the arms had the same surroundings: a control beside A/A.
+//!
+//! The A/A control shows what treats equal binaries differently. It cannot show what comes and
+//! goes with the candidate alone, such as a program that computes whenever the candidate runs.
+//! Takes the restarts; gives the reason why their effect cannot be trusted.
+
+use super::{ALPHA_AA, by_unit, stats};
+use crate::samples::{Arm, Restart, Surroundings};
+use crate::stats::Interval;
+
+/// Others' time on the cores, in cores, by which the arms' turns must differ to count: less than
+/// this moves an arm on another core by less than other noise does.
+const OTHERS_LIMIT: f64 = 0.1;
+/// Share of the effect that a difference in waiting must explain to count.
+const EXPLAINED_LIMIT: f64 = 0.5;
+/// Share of the restarts in which a worker may have been stopped from outside: the value of a
+/// restart is robust against one such request, and the interval against few such restarts.
+const STOPPED_LIMIT: f64 = 0.1;
+
+/// Why the arms cannot be compared; `None` when their surroundings were alike, or are not known.
+pub(super) fn disparity(
+    restarts: &[&Restart],
+    effect: Option<Interval>,
+    log_threshold: f64,
+    scenarios: usize,
+) -> Option<String> {
+    let alpha = ALPHA_AA / scenarios as f64;
+    stopped(restarts)
+        .or_else(|| waiting(restarts, effect, log_threshold, alpha))
+        .or_else(|| others(restarts, alpha))
+}
+
+fn stopped(restarts: &[&Restart]) -> Option<String> {
+    let was_stopped = |restart: &&&Restart| {
+        [Arm::Baseline, Arm::Control, Arm::Candidate]
+            .into_iter()
+            .filter_map(|arm| around(restart, arm))
+            .any(|around| around.stops > 0)
+    };
+    let count = restarts.iter().filter(was_stopped).count();
+    let share = count as f64 / restarts.len().max(1) as f64;
+    (share > STOPPED_LIMIT).then(|| {
+        format!(
+            "workers were stopped from outside in {count} of {} restarts",
+            restarts.len()
+        )
+    })
+}
+
+/// The arms waited for a core to different extents, and that explains much of the effect.
+fn waiting(
+    restarts: &[&Restart],
+    effect: Option<Interval>,
+    log_threshold: f64,
+    alpha: f64,
+) -> Option<String> {
+    // ln of the time with waiting ÷ without it, candidate less baseline. Threads that wait side by
+    // side hold the turn up as much as they do on average.
+    let delay = |around: &Surroundings| {
+        let (used, waited) = (around.used_ns?, around.waited_ns?);
+        let wanted = used + waited;
+        let whole = around.wall_ns.max(wanted).max(1) as f64;
+        // Never the whole: ticks and clocks differ by a little.
+        Some(-(1.0 - (waited as f64 / whole).min(0.99)).ln())
+    };
+    let interval = difference(restarts, alpha, delay).filter(|interval| interval.excludes(0.0))?;
+    let size = effect.map_or(0.0, |effect| effect.center.abs());
+    let limit = (log_threshold * EXPLAINED_LIMIT).max(size * EXPLAINED_LIMIT);
+    (interval.center.abs() >= limit).then(|| {
+        format!(
+            "the {} waited for a core longer than the other arm, by {:.1} % of the time \
+             ({:.1} … {:.1} % at 99 %)",
+            longer(interval),
+            interval.center.abs() * 100.0,
+            interval.low * 100.0,
+            interval.high * 100.0
+        )
+    })
+}
+
+/// Others computed more during one arm's turns than during the other's, both per turn and per
+/// time: alike per turn is what an arm's own helpers do, alike per time is a steady load.
+fn others(restarts: &[&Restart], alpha: f64) -> Option<String> {
+    let others_s =
+        |around: &Surroundings| Some((around.busy_ns? as f64 - around.used_ns? as f64) / 1e9);
+    let per_time = difference(restarts, alpha, |around| {
+        Some(others_s(around)? / (around.wall_ns.max(1) as f64 / 1e9))
+    })
+    .filter(|interval| interval.excludes(0.0) && interval.center.abs() >= OTHERS_LIMIT)?;
+    let per_turn =
+        difference(restarts, alpha, others_s).filter(|interval| interval.excludes(0.0))?;
+    (per_turn.center.signum() * per_time.center.signum() > 0.0).then(|| {
+        format!(
+            "something else used {:.2} cores more during the turns of the {} ({:.2} … {:.2} at 99 %)",
+            per_time.center.abs(),
+            longer(per_time),
+            per_time.low,
+            per_time.high
+        )
+    })
+}
+
+/// Interval of the candidate's figure less the baseline's.
+fn difference(
+    restarts: &[&Restart],
+    alpha: f64,
+    figure: impl Fn(&Surroundings) -> Option<f64>,
+) -> Option<Interval> {
+    let of_restart = |restart: &Restart| {
+        let of_arm = |arm| figure(&around(restart, arm)?);
+        Some(of_arm(Arm::Candidate)? - of_arm(Arm::Baseline)?)
+    };
+    stats::location_interval(&by_unit(restarts, of_restart), alpha)
+}
+
+fn around(restart: &Restart, arm: Arm) -> Option<Surroundings> {
+    let surroundings = restart.surroundings?;
+    match arm {
+        Arm::Baseline => Some(surroundings.baseline),
+        Arm::Control => surroundings.control,
+        Arm::Candidate => Some(surroundings.candidate),
+    }
+}
+
+fn longer(interval: Interval) -> Arm {
+    if interval.center > 0.0 {
+        Arm::Candidate
+    } else {
+        Arm::Baseline
+    }
+}
