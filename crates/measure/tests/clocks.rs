@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// What would read the wall clock.
 const WALL_CLOCKS: [&str; 3] = ["SystemTime", "CLOCK_REALTIME", "Timestamp::now"];
 /// Takes no sample: it tells by their time stamps which of Criterion's files are of this run.
-const READS_TIME_STAMPS: &str = "benchmarks.rs";
+const READS_TIME_STAMPS: &str = "src/benchmarks.rs";
 
 fn sources(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).expect("a directory").flatten();
