@@ -2,6 +2,7 @@
 //!
 //! Takes [`Options`]; gives a [`Record`]. Rendering and exit codes are the caller's.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use inferno_measure::verdict;
 use crate::assemble;
 use crate::criterion;
 use crate::error::Result;
+use crate::instructions::Counting;
 use crate::output::OutputDir;
 use crate::progress::Progress;
 use crate::relink::Layouts;
@@ -46,6 +48,8 @@ pub struct Options {
     /// Code layouts in which both arms are linked and measured; the arms as they were built where
     /// absent.
     pub layouts: Option<u32>,
+    /// Time for counting the instructions of one scenario; they are not counted where absent.
+    pub instructions: Option<Duration>,
     /// Whether Criterion looks at the pair as well, where the spec declares it.
     pub criterion: CriterionStage,
 }
@@ -123,6 +127,7 @@ pub fn run(options: &Options) -> Result<Finished> {
     if options.profile.is_none() {
         options.spec.check_training()?;
     }
+    let counting = options.instructions.map(Counting::within).transpose()?;
     let mut session = options.open()?;
     let flags = session.shared_flags().as_slice().join(" ");
     session.say(&format!(
@@ -155,6 +160,10 @@ pub fn run(options: &Options) -> Result<Finished> {
 
     let judging = options.judging();
     let measured = session.measure(&pair, layouts.as_ref(), &judging)?;
+    let instructions = match &counting {
+        Some(counting) => session.instructions(&pair, &measured, counting)?,
+        None => BTreeMap::new(),
+    };
 
     let mut checks = vec![origin];
     checks.extend(pair.checks().iter().cloned());
@@ -172,6 +181,7 @@ pub fn run(options: &Options) -> Result<Finished> {
         checks,
         audit,
         evidence: Some(evidence),
+        instructions,
     };
     let path = session.output().record();
     finish(session, &proof, &measured, judging, &path)
@@ -244,6 +254,7 @@ pub fn run_noise(options: &Options) -> Result<Finished> {
         checks: Vec::new(),
         audit: None::<Audit>,
         evidence: None,
+        instructions: BTreeMap::new(),
     };
     let path = session.output().noise_record();
     finish(session, &proof, &measured, judging, &path)

@@ -6,7 +6,7 @@
 //! gain of the program in question: that would be circular.
 
 pub mod calibration;
-mod callgrind;
+mod counts;
 pub mod evidence;
 pub(crate) mod gather;
 pub mod model;
