@@ -21,7 +21,8 @@ pub(crate) fn document(comparison: &Comparison) -> Document {
     blocks.extend(differences(&comparison.differences));
     Document {
         title: title(comparison),
-        summary: Text::toned(sentence(comparison), Tone::Strong),
+        summary: sentence(comparison),
+        standing: Vec::new(),
         blocks,
     }
 }
@@ -34,8 +35,8 @@ fn title(comparison: &Comparison) -> Text {
 }
 
 /// The answer in one sentence.
-fn sentence(comparison: &Comparison) -> String {
-    let candidate = &comparison.candidate.name;
+fn sentence(comparison: &Comparison) -> Text {
+    let candidate = Text::literal(&comparison.candidate.name);
     let of = |verdict| {
         let rows = comparison.rows.iter();
         rows.filter(|row| row.verdict == verdict).count()
@@ -55,26 +56,25 @@ fn sentence(comparison: &Comparison) -> String {
         .map(|(count, name)| format!("{count} {name}"))
         .collect();
     let all = comparison.rows.len();
-    match comparison.subject {
-        _ if all == 0 => "Nothing can be compared: no scenario is on both sides.".to_owned(),
-        Subject::Benchmarks => {
-            format!(
-                "{candidate}: {} of {}.",
-                occurring.join(", "),
-                plural(all, "benchmark")
-            )
-        }
-        Subject::Programs | Subject::Records => {
-            format!(
-                "{candidate}: {} of {}.",
-                occurring.join(", "),
-                plural(all, "scenario")
-            )
-        }
+    if all == 0 {
+        return strong("Nothing can be compared: no scenario is on both sides.");
     }
+    let noun = match comparison.subject {
+        Subject::Benchmarks => "benchmark",
+        Subject::Programs | Subject::Records => "scenario",
+    };
+    candidate.then(strong(format!(
+        ": {} of {}.",
+        occurring.join(", "),
+        plural(all, noun)
+    )))
 }
 
-fn single(candidate: &str, row: &Judged, threshold: f64) -> String {
+fn strong(text: impl Into<String>) -> Text {
+    Text::toned(text, Tone::Strong)
+}
+
+fn single(candidate: Text, row: &Judged, threshold: f64) -> Text {
     let figures = row.effect.zip(row.ci_low).zip(row.ci_high);
     let measured = figures.map_or_else(String::new, |((effect, low), high)| {
         format!(
@@ -84,12 +84,13 @@ fn single(candidate: &str, row: &Judged, threshold: f64) -> String {
         )
     });
     match row.verdict {
-        Verdict::Faster => format!("{candidate} is faster{measured}."),
-        Verdict::Slower => format!("{candidate} is slower{measured}."),
-        Verdict::NoDifference => {
-            format!("No difference of {} or more{measured}.", limit(threshold))
-        }
-        Verdict::Inconclusive => format!("Inconclusive{measured}."),
+        Verdict::Faster => candidate.then(strong(format!(" is faster{measured}."))),
+        Verdict::Slower => candidate.then(strong(format!(" is slower{measured}."))),
+        Verdict::NoDifference => strong(format!(
+            "No difference of {} or more{measured}.",
+            limit(threshold)
+        )),
+        Verdict::Inconclusive => strong(format!("Inconclusive{measured}.")),
     }
 }
 
@@ -141,11 +142,9 @@ fn rests_on(row: &Judged) -> String {
 }
 
 fn convention(comparison: &Comparison) -> Text {
-    let text = format!(
-        "Changes are of time, {} against {}: below zero is faster. The threshold is {}; verdicts use \
-         intervals that are simultaneous over all rows.",
-        comparison.candidate.name,
-        comparison.baseline.name,
+    let told = format!(
+        ": below zero is faster. The threshold is {}; verdicts use intervals that are simultaneous \
+         over all rows.",
         limit(comparison.threshold)
     );
     let allowance = comparison.drift.map_or_else(String::new, |drift| {
@@ -154,7 +153,12 @@ fn convention(comparison: &Comparison) -> Text {
             " Intervals of unpaired rows are widened by the drift allowance of {drift} (--drift)."
         )
     });
-    Text::from(text).then(allowance)
+    Text::from("Changes are of time, ")
+        .then(Text::literal(&comparison.candidate.name))
+        .then(" against ")
+        .then(Text::literal(&comparison.baseline.name))
+        .then(told)
+        .then(allowance)
 }
 
 /// Why rows are open, and what would help.
@@ -166,8 +170,11 @@ fn open(comparison: &Comparison) -> Option<Block> {
     let items: Vec<Text> = open
         .map(|row| {
             let remedy = row.remedy.as_ref();
-            let remedy = remedy.map_or_else(String::new, |remedy| format!(" To know: {remedy}."));
-            Text::literal(&row.name).then(format!(": {}.{remedy}", row.reason))
+            let remedy = remedy.map_or_else(String::new, |remedy| {
+                format!(" To know: {}", sections::closed(remedy))
+            });
+            let reason = sections::capitalised(&row.reason);
+            Text::literal(&row.name).then(format!(": {reason}{remedy}"))
         })
         .collect();
     (!items.is_empty()).then_some(Block::List(items))

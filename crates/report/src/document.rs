@@ -12,7 +12,24 @@ pub(crate) struct Document {
     pub(crate) title: Text,
     /// The answer in a sentence or two; the first of what follows the title.
     pub(crate) summary: Text,
+    /// Whether the answer may be believed, in a few words each.
+    pub(crate) standing: Vec<Standing>,
     pub(crate) blocks: Vec<Block>,
+}
+
+/// How one of the conditions of an answer stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Standing {
+    pub(crate) text: Text,
+    /// Heading of the section that says more.
+    pub(crate) section: &'static str,
+}
+
+impl Standing {
+    /// All of them in a line.
+    pub(crate) fn line(all: &[Self]) -> Text {
+        Text::join(all.iter().map(|standing| standing.text.clone()), " · ")
+    }
 }
 
 /// A part of a report.
@@ -127,6 +144,11 @@ pub(crate) enum Form {
     Prose,
     /// Names, flags, hashes, paths.
     Literal,
+}
+
+/// Whether `c` turns the direction of the text around it, so that a name could rearrange its row.
+pub(crate) fn turns_text(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl Text {

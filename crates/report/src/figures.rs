@@ -23,10 +23,13 @@ pub(crate) fn change_interval(low: f64, high: f64) -> String {
     format!("{}{JOINER}…{JOINER}{}", change(low), change(high))
 }
 
-/// A share as per cent, with two decimals where one would say nothing: 0.0123 is `1.2 %`.
+/// A share as per cent, with two decimals where one would say nothing: 0.0123 is `1.2 %`. What two
+/// would round to zero is `< 0.01 %`.
 pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
-    if percent != 0.0 && percent.abs() < 0.1 {
+    if percent > 0.0 && percent < 0.005 {
+        format!("<{JOINER}0.01{JOINER}%")
+    } else if percent != 0.0 && percent.abs() < 0.1 {
         format!("{percent:.2}{JOINER}%")
     } else {
         format!("{percent:.1}{JOINER}%")
@@ -155,6 +158,7 @@ mod tests {
     fn shares_show_what_one_decimal_would_hide() {
         for (share, expected) in [
             (0.0, "0.0 %"),
+            (0.000_04, "< 0.01 %"),
             (0.0004, "0.04 %"),
             (0.0123, "1.2 %"),
             (1.0, "100.0 %"),

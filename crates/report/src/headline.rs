@@ -104,20 +104,13 @@ impl Outcome {
     }
 }
 
-/// What is judged: profile-guided optimisation where the record has a profile.
-pub(crate) fn subject(record: &Record) -> &'static str {
-    if record.profile.is_some() {
-        "PGO"
-    } else {
-        "The change"
-    }
-}
-
-/// One sentence for the whole run.
+/// One sentence for the whole run: whether PGO pays where the record has a profile, else which
+/// program is faster.
 pub(crate) fn sentence(record: &Record) -> String {
     let counts = Counts::of(&record.scenarios);
-    let subject = subject(record);
-    let all = counts.all();
+    if counts.all() == 0 {
+        return "Nothing was measured: the spec has no scenarios.".to_owned();
+    }
     let not_run = record
         .scenarios
         .iter()
@@ -128,39 +121,69 @@ pub(crate) fn sentence(record: &Record) -> String {
         (open, not_run) if open == not_run => format!(" ({open} inconclusive for want of time)"),
         (open, not_run) => format!(" ({open} inconclusive, {not_run} of them for want of time)"),
     };
+    let threshold = limit(record.judging.threshold);
+    if record.profile.is_some() {
+        on_pgo(counts, &open, &threshold)
+    } else {
+        on_programs(counts, &open, &threshold)
+    }
+}
+
+/// Whether PGO pays; `open` says of how many scenarios it is not known, and why.
+fn on_pgo(counts: Counts, open: &str, threshold: &str) -> String {
+    let all = counts.all();
     let answered = match counts.inconclusive {
         0 => "these scenarios",
         _ => "the scenarios that have an answer",
     };
     match Outcome::of(counts) {
-        Outcome::Open if all == 0 => "Nothing was measured: the spec has no scenarios.".to_owned(),
         Outcome::Open => {
-            let subject = if subject == "PGO" {
-                subject
-            } else {
-                "the change"
-            };
-            format!("Whether {subject} pays is open: none of the {all} scenarios is conclusive.")
+            format!("Whether PGO pays is open: none of the {all} scenarios is conclusive.")
         }
-        Outcome::Pays if all == 1 => format!("{subject} pays on this scenario: faster."),
+        Outcome::Pays if all == 1 => "PGO pays on this scenario: faster.".to_owned(),
         Outcome::Pays if counts.faster == all => {
-            format!("{subject} pays on these scenarios: faster in all {all}.")
+            format!("PGO pays on these scenarios: faster in all {all}.")
         }
         Outcome::Pays => format!(
-            "{subject} pays on some of these scenarios: faster in {} of {all}, slower in none{open}.",
+            "PGO pays on some of these scenarios: faster in {} of {all}, slower in none{open}.",
             counts.faster
         ),
         Outcome::Mixed => format!(
-            "{subject} pays on some of these scenarios and costs on others: faster in {}, slower in {} of {all}{open}.",
+            "PGO pays on some of these scenarios and costs on others: faster in {}, slower in {} of {all}{open}.",
             counts.faster, counts.slower
         ),
         Outcome::Costs => format!(
-            "{subject} costs on {answered}: slower in {} of {all}, faster in none{open}.",
+            "PGO costs on {answered}: slower in {} of {all}, faster in none{open}.",
             counts.slower
         ),
         Outcome::DoesNotPay => format!(
-            "{subject} does not pay on {answered}: no difference beyond ±{} in {} of {all}, faster in none{open}.",
-            limit(record.judging.threshold),
+            "PGO does not pay on {answered}: no difference beyond ±{threshold} in {} of {all}, faster in none{open}.",
+            counts.no_difference
+        ),
+    }
+}
+
+/// Which of two programs is faster.
+fn on_programs(counts: Counts, open: &str, threshold: &str) -> String {
+    let all = plural(counts.all(), "scenario");
+    match Outcome::of(counts) {
+        Outcome::Open => {
+            format!("Whether the candidate is faster is open: of {all} none is conclusive.")
+        }
+        Outcome::Pays => format!(
+            "The candidate is faster in {} of {all}, slower in none{open}.",
+            counts.faster
+        ),
+        Outcome::Mixed => format!(
+            "The candidate is faster in {}, slower in {} of {all}{open}.",
+            counts.faster, counts.slower
+        ),
+        Outcome::Costs => format!(
+            "The candidate is slower in {} of {all}, faster in none{open}.",
+            counts.slower
+        ),
+        Outcome::DoesNotPay => format!(
+            "No difference beyond ±{threshold} in {} of {all}, faster in none{open}.",
             counts.no_difference
         ),
     }

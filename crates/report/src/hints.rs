@@ -5,8 +5,8 @@
 
 use inferno_measure::record::{ExpectationResult, Record, Regime, ScenarioResult, Verdict};
 
-use crate::expectations::{is_in, judged, result};
-use crate::figures::{JOINER, change, limit, percent, value};
+use crate::expectations::{self, is_in, judged, of_all, result};
+use crate::figures::{JOINER, change, change_interval, limit, percent, value};
 use crate::headline::Counts;
 use crate::metrics::INFERENCE_SHARE;
 
@@ -40,7 +40,7 @@ pub enum Sign {
     Warning,
 }
 
-/// All indicators, then the warnings that apply.
+/// The indicators that can be told of such a record, then the warnings that apply.
 pub fn hints(record: &Record) -> Vec<Hint> {
     let indicators = [
         warm_gain(record),
@@ -48,6 +48,9 @@ pub fn hints(record: &Record) -> Vec<Hint> {
         cpu_intensive(record),
         cold_unchanged(record),
     ];
+    let indicators = indicators
+        .into_iter()
+        .filter(|_| expectations::apply(record));
     let warnings = [
         no_difference(record),
         regression(record),
@@ -63,42 +66,50 @@ pub fn hints(record: &Record) -> Vec<Hint> {
         ..hint
     };
     indicators
-        .into_iter()
+        .flatten()
         .chain(warnings.into_iter().flatten())
         .map(plain)
         .collect()
 }
 
-fn warm_gain(record: &Record) -> Hint {
-    let warm: Vec<_> = judged(record)
-        .filter(|scenario| scenario.scenario.kind == Regime::Warm)
-        .collect();
-    let reached = warm
-        .iter()
+fn warm_gain(record: &Record) -> Option<Hint> {
+    let is_warm = |scenario: &&ScenarioResult| scenario.scenario.kind == Regime::Warm;
+    let counts = Counts::of(record.scenarios.iter().filter(is_warm));
+    let reached = judged(record)
+        .filter(is_warm)
         .filter(|scenario| gain(scenario) >= WARM_GAIN)
         .count();
-    let outcome = result(!warm.is_empty(), reached > 0 && reached == warm.len());
-    let text = if warm.is_empty() {
+    let outcome = of_all(counts, reached);
+    let text = if counts.judged() == 0 {
         format!(
             "No warm scenario has an answer; a gain of {} was looked for.",
             limit(WARM_GAIN)
         )
     } else {
         format!(
-            "Warm scenarios with a gain of {} or more: {reached} of {}.",
+            "Warm scenarios with a gain of {} or more: {reached} of {}{}.",
             limit(WARM_GAIN),
-            warm.len()
+            counts.judged(),
+            still_open(counts)
         )
     };
-    Hint {
+    (counts.all() > 0).then(|| Hint {
         id: "warm-gain",
         sign: Sign::Indicator(outcome),
         text,
         section: unless_met(outcome, "no-difference"),
+    })
+}
+
+/// What is not known yet of the scenarios that were counted.
+fn still_open(counts: Counts) -> String {
+    match counts.inconclusive {
+        0 => String::new(),
+        open => format!(", {open} open"),
     }
 }
 
-fn inference_share(record: &Record) -> Hint {
+fn inference_share(record: &Record) -> Option<Hint> {
     let shares: Vec<(f64, &str)> = record
         .scenarios
         .iter()
@@ -129,43 +140,47 @@ fn inference_share(record: &Record) -> Hint {
             percent(*share)
         ),
     };
-    Hint {
+    let is_declared = record
+        .scenarios
+        .iter()
+        .any(|scenario| INFERENCE_SHARE.is_declared(scenario));
+    is_declared.then_some(Hint {
         id: "inference-share",
         sign: Sign::Indicator(outcome),
         text,
         section: None,
-    }
+    })
 }
 
-fn cpu_intensive(record: &Record) -> Hint {
+fn cpu_intensive(record: &Record) -> Option<Hint> {
     let counts = Counts::of(
         record
             .scenarios
             .iter()
             .filter(|scenario| is_in(scenario, "cpu-intensive")),
     );
-    let outcome = result(counts.judged() > 0, counts.faster == counts.judged());
+    let outcome = of_all(counts, counts.faster);
     let text = match counts.occurring() {
         Some(occurring) if counts.judged() > 0 => {
             format!("CPU-intensive scenarios should all gain: {occurring}.")
         }
         _ => "No CPU-intensive scenario has an answer; a gain in all was looked for.".to_owned(),
     };
-    Hint {
+    (counts.all() > 0).then(|| Hint {
         id: "cpu-intensive-consistent",
         sign: Sign::Indicator(outcome),
         text,
         section: unless_met(outcome, "no-difference"),
-    }
+    })
 }
 
-fn cold_unchanged(record: &Record) -> Hint {
+fn cold_unchanged(record: &Record) -> Option<Hint> {
     let members = record
         .scenarios
         .iter()
         .filter(|scenario| is_in(scenario, "cold-start"));
     let counts = Counts::of(members);
-    let outcome = result(counts.judged() > 0, counts.no_difference == counts.judged());
+    let outcome = of_all(counts, counts.no_difference);
     let text = match counts.occurring() {
         Some(occurring) if counts.judged() > 0 => {
             format!("Cold starts should not change: {occurring}.")
@@ -177,12 +192,12 @@ fn cold_unchanged(record: &Record) -> Hint {
     } else {
         None
     };
-    Hint {
+    (counts.all() > 0).then_some(Hint {
         id: "cold-unchanged",
         sign: Sign::Indicator(outcome),
         text,
         section,
-    }
+    })
 }
 
 fn no_difference(record: &Record) -> Option<Hint> {
@@ -199,19 +214,15 @@ fn no_difference(record: &Record) -> Option<Hint> {
 
 fn regression(record: &Record) -> Option<Hint> {
     let slower = listed(record, |scenario| {
-        (scenario.verdict == Verdict::Slower)
-            .then(|| scenario.effect.map_or_else(String::new, change))
+        (scenario.verdict == Verdict::Slower).then(|| change_of(scenario).unwrap_or_default())
     });
-    let profile = record.profile.as_ref();
-    let discarded = share_or_unknown(profile.and_then(|profile| profile.counts_discarded_share));
-    let overlap = share_or_unknown(profile.and_then(|profile| profile.holdout_overlap));
-    (!slower.is_empty()).then(|| {
-        warning(
-            "regression",
-            "slower",
-            format!("Slower in {slower}. A profile that does not fit can do that: counts discarded {discarded}, overlap with the holdout {overlap}."),
-        )
-    })
+    let fit = record.profile.as_ref().map_or_else(String::new, |profile| {
+        let discarded = share_or_unknown(profile.counts_discarded_share);
+        let overlap = share_or_unknown(profile.holdout_overlap);
+        format!(" A profile that does not fit can do that: counts discarded {discarded}, overlap with the holdout {overlap}.")
+    });
+    (!slower.is_empty())
+        .then(|| warning("regression", "slower", format!("Slower in {slower}.{fit}")))
 }
 
 fn identical_results(record: &Record) -> Option<Hint> {
@@ -332,6 +343,12 @@ fn warning(id: &'static str, section: &'static str, text: String) -> Hint {
 
 fn unless_met(outcome: ExpectationResult, section: &'static str) -> Option<&'static str> {
     (outcome == ExpectationResult::NotMet).then_some(section)
+}
+
+/// The change of time with its 95 % interval.
+fn change_of(scenario: &ScenarioResult) -> Option<String> {
+    let interval = change_interval(scenario.ci_low?, scenario.ci_high?);
+    Some(format!("{}; {interval}", change(scenario.effect?)))
 }
 
 /// Share of time saved.

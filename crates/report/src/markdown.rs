@@ -1,15 +1,20 @@
 //! A report as GitHub-flavoured Markdown, for pull requests and for files.
 //!
 //! Everything that comes from a spec or from a program is escaped: it can neither end a table cell nor
-//! start a heading, a link or HTML.
+//! start a heading, a link, a mention or HTML.
 
 use inferno_measure::comparison::Comparison;
 use inferno_measure::record::Record;
 
 use crate::comparison;
-use crate::document::{Align, Block, Document, Form, Row, Span, Table, Text, Tone};
+use crate::document::{
+    Align, Block, Document, Form, Row, Span, Standing, Table, Text, Tone, turns_text,
+};
 use crate::figures::JOINER;
 use crate::sections::{self, Extent};
+
+/// Has no width, and belongs to no word.
+const SEPARATOR: char = '\u{200b}';
 
 /// The report of `record` as Markdown.
 pub fn markdown(record: &Record) -> String {
@@ -25,6 +30,9 @@ pub fn comparison_markdown(comparison: &Comparison) -> String {
 /// Summary and blocks.
 fn body(document: &Document) -> String {
     let mut parts = vec![inline(&document.summary)];
+    if !document.standing.is_empty() {
+        parts.push(inline(&Standing::line(&document.standing)));
+    }
     parts.extend(document.blocks.iter().filter_map(block));
     parts.join("\n\n") + "\n"
 }
@@ -90,19 +98,19 @@ fn span(span: &Span) -> String {
 /// Line breaks would end a table row, other control characters have no place in a report.
 fn one_line(text: &str) -> String {
     text.chars()
-        .map(|c| {
-            if c.is_control() || c == JOINER {
-                ' '
-            } else {
-                c
-            }
+        .map(|c| match c {
+            c if turns_text(c) => char::REPLACEMENT_CHARACTER,
+            c if c.is_control() || c == JOINER => ' ',
+            c => c,
         })
         .collect()
 }
 
+/// Prose as it is read. Where GitHub would make a link, a mention or a reference of bare words, which
+/// no escape prevents, a space without width comes between.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
+    for (index, c) in text.char_indices() {
         match c {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
@@ -110,8 +118,21 @@ fn escape(text: &str) -> String {
             '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' => escaped.extend(['\\', c]),
             _ => escaped.push(c),
         }
+        if is_linked_by(c, &text[index + c.len_utf8()..]) {
+            escaped.push(SEPARATOR);
+        }
     }
     escaped
+}
+
+/// Whether GitHub sees the beginning of a link in `c` and what follows it.
+fn is_linked_by(c: char, rest: &str) -> bool {
+    match c {
+        '@' | '#' => rest.starts_with(|next: char| next.is_ascii_alphanumeric()),
+        ':' => rest.starts_with("//"),
+        'w' | 'W' => rest.starts_with('.'),
+        _ => false,
+    }
 }
 
 /// A code span, fenced by more backticks than it holds. Only `|` needs an escape, as GitHub splits
@@ -141,6 +162,11 @@ mod tests {
             ("**bold** [link](x)", "\\*\\*bold\\*\\* \\[link\\](x)"),
             ("# heading", "\\# heading"),
             ("R&D", "R&amp;D"),
+            ("ask @user", "ask @\u{200b}user"),
+            ("as in #12", "as in \\#\u{200b}12"),
+            ("https://a.example", "https:\u{200b}//a.example"),
+            ("www.a.example", "www\u{200b}.a.example"),
+            ("a\u{202e}b", "a\u{fffd}b"),
         ] {
             assert_eq!(inline(&Text::from(given)), expected, "{given}");
         }

@@ -22,6 +22,15 @@ impl Known {
         })
     }
 
+    /// Whether the spec of `scenario` asks for the metric, or it was measured there.
+    pub(crate) fn is_declared(self, scenario: &ScenarioResult) -> bool {
+        let declared = scenario.scenario.metric_definitions.iter();
+        declared
+            .map(|definition| &definition.name)
+            .chain(scenario.metrics.keys())
+            .any(|name| self.matches(name))
+    }
+
     /// The metric in `scenario`; `None` when it was not measured there.
     pub(crate) fn of(self, scenario: &ScenarioResult) -> Option<&MetricResult> {
         scenario

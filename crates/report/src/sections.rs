@@ -8,14 +8,19 @@ pub(crate) mod interpretation;
 mod measurements;
 mod result;
 pub(crate) mod scenario;
+mod standing;
 
 use inferno_measure::record::{ExpectationResult, Record, Verdict};
 
 use crate::document::{Document, Text, Tone};
 use crate::{expectations, figures};
 
+pub(crate) use result::{closed, sentence as capitalised};
+
 /// Headings by which a layout finds the section that it shows in another way.
 pub(crate) const RESULT: &str = "Result";
+/// See [`RESULT`].
+pub(crate) const INCONCLUSIVE: &str = "Inconclusive";
 /// See [`RESULT`].
 pub(crate) const WARNINGS: &str = "Warning signs";
 /// See [`RESULT`].
@@ -26,6 +31,10 @@ pub(crate) const COLD_START: &str = "Cold start";
 pub(crate) const FIGURES: &str = "Figures";
 /// See [`RESULT`].
 pub(crate) const TIMINGS: &str = "Timings";
+/// See [`RESULT`].
+pub(crate) const VERIFICATION: &str = "Verification";
+/// See [`RESULT`].
+pub(crate) const ENVIRONMENT: &str = "Environment";
 
 /// How much of a report is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +56,7 @@ pub(crate) fn document(record: &Record, extent: Extent) -> Document {
     Document {
         title: title(record),
         summary: result::summary(record),
+        standing: standing::of(record),
         blocks,
     }
 }
@@ -72,7 +82,8 @@ pub(crate) fn verdict(verdict: Verdict) -> Text {
 fn outcome(result: ExpectationResult) -> Text {
     let tone = match result {
         ExpectationResult::Met => Tone::Good,
-        ExpectationResult::NotMet => Tone::Bad,
+        // Not a loss: the result may be better than what was expected.
+        ExpectationResult::NotMet => Tone::Strong,
         ExpectationResult::NotMeasured => Tone::Faint,
     };
     Text::toned(expectations::words(result), tone)

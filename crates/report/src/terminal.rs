@@ -11,7 +11,7 @@ use inferno_measure::comparison::Comparison;
 use inferno_measure::record::{Record, Suitability};
 
 use crate::comparison;
-use crate::document::{Block, Document, Text, Tone};
+use crate::document::{Block, Document, Standing, Text, Tone};
 use crate::sections::{self, Extent};
 use paint::Painter;
 
@@ -41,11 +41,16 @@ fn laid_out(document: &Document, width: usize, style: Style) -> String {
     let Document {
         title,
         summary,
+        standing,
         blocks,
     } = document;
     let page = page(width, style);
     let summary = page.paragraph(summary);
-    let output = format!("{}\n\n{summary}\n", page.paragraph(title));
+    let standing = match standing.as_slice() {
+        [] => String::new(),
+        standing => format!("\n{}\n", page.paragraph(&Standing::line(standing))),
+    };
+    let output = format!("{}\n\n{summary}\n{standing}", page.paragraph(title));
     Painter::finish(&(output + &blocks_of(&page, blocks)))
 }
 

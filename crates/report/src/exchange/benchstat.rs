@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 
 use inferno_measure::comparison::{Comparison, Row};
 
+use super::unique;
+
 /// Every judged sample as a line; `benchstat -col /arm FILE` puts the arms side by side. benchstat
 /// takes all samples for independent, so its intervals are narrower than ours.
 pub fn benchstat(comparison: &Comparison) -> String {
@@ -45,15 +47,4 @@ fn plain(name: &str) -> String {
         }
         _ => format!("X{plain}"),
     }
-}
-
-/// Names that only differ in what the format cannot hold are numbered.
-fn unique(name: &str, taken: &mut BTreeSet<String>) -> String {
-    let mut unique = name.to_owned();
-    let mut number = 1;
-    while !taken.insert(unique.clone()) {
-        number += 1;
-        unique = format!("{name}_{number}");
-    }
-    unique
 }

@@ -4,7 +4,7 @@ use inferno_measure::comparison::{
     COMPARISON_SCHEMA, Comparison, Pairing, Row, Series, Side, Subject, Time, Unit,
 };
 use inferno_measure::record::Verdict;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::*;
 
@@ -73,8 +73,15 @@ fn comparison() -> Comparison {
 fn bencher_takes_objects_of_measures_with_values() {
     let read: Value = serde_json::from_str(&bencher(&comparison())).expect("JSON");
     let benchmarks = read.as_object().expect("an object");
-    // Ratio, baseline and candidate of three rows; nothing of the row that was not measured.
-    assert_eq!(benchmarks.len(), 9);
+    // A benchmark for three rows and one for the baseline of each; nothing of the row that was not
+    // measured.
+    assert_eq!(benchmarks.len(), 6);
+    let candidate = benchmarks["9 lives"].as_object().expect("measures");
+    assert!(candidate.contains_key("latency") && candidate.contains_key("ratio"));
+    assert_eq!(
+        benchmarks["9 lives/baseline"].as_object().map(Map::len),
+        Some(1)
+    );
     for (name, measures) in benchmarks {
         assert!(!name.contains("not measured"));
         for metric in measures.as_object().expect("measures").values() {
@@ -84,6 +91,35 @@ fn bencher_takes_objects_of_measures_with_values() {
             assert!(low < value && value < high, "{name}");
         }
     }
+}
+
+#[test]
+fn results_that_would_share_a_name_are_all_there() {
+    let mut comparison = comparison();
+    comparison.rows = ["x", "x/baseline", "x (ratio)", "x"]
+        .map(|name| row(name, true))
+        .into();
+    let read: Value = serde_json::from_str(&bencher(&comparison)).expect("JSON");
+    assert_eq!(read.as_object().map(Map::len), Some(8), "{read}");
+    assert!(
+        read["x/baseline"]["ratio"].is_object(),
+        "the scenario keeps its name: {read}"
+    );
+    let read: Value = serde_json::from_str(&github(&comparison)).expect("JSON");
+    let entries = read.as_array().expect("an array");
+    let names: BTreeSet<&str> = entries
+        .iter()
+        .filter_map(|entry| entry["name"].as_str())
+        .collect();
+    assert_eq!(names.len(), 8, "{names:?}");
+}
+
+#[test]
+fn a_comparison_that_measured_nothing_is_known() {
+    let mut comparison = comparison();
+    assert!(!is_empty(&comparison));
+    comparison.rows = vec![row("not measured", false)];
+    assert!(is_empty(&comparison));
 }
 
 #[test]
@@ -102,7 +138,7 @@ fn github_takes_an_array_of_named_values() {
 #[test]
 fn benchstat_takes_a_line_per_sample() {
     let text = benchstat(&comparison());
-    let mut names = std::collections::BTreeSet::new();
+    let mut names = BTreeSet::new();
     for line in text.lines() {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let [name, iterations, value, unit] = fields.as_slice() else {

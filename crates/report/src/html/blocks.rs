@@ -2,10 +2,13 @@
 
 use maud::{Markup, html};
 
-use crate::document::{Align, Block, Form, Row, Span, Table, Text, Tone};
+use crate::document::{Align, Block, Column, Form, Need, Row, Span, Table, Text, Tone, turns_text};
 use crate::headline::Counts;
 use crate::html::marks;
 use inferno_measure::record::Verdict;
+
+/// Columns below this rank are left out of narrow pages.
+const ROOM_RANK: u8 = 3;
 
 /// One block; nothing for a block that holds nothing. Headings are the page's.
 pub(super) fn block(block: &Block) -> Markup {
@@ -51,17 +54,13 @@ pub(super) fn facts(facts: &[(&'static str, Text)]) -> Markup {
 
 /// A table that scrolls by itself where it is wider than the page; `label` says what it holds.
 pub(super) fn table(table: &Table, label: &str) -> Markup {
-    let side = |align: Align| match align {
-        Align::Left => None,
-        Align::Right => Some("n"),
-    };
     html! {
         @if !table.rows.is_empty() {
             div.scroll role="region" tabindex="0" aria-label=(label) {
                 table {
                     thead { tr {
                         @for column in &table.columns {
-                            th scope="col" class=[side(column.align)] { (column.header) }
+                            th scope="col" class=[class(column)] { (column.header) }
                         }
                     } }
                     tbody { @for row in &table.rows {
@@ -74,7 +73,7 @@ pub(super) fn table(table: &Table, label: &str) -> Markup {
                                     @if index == 0 {
                                         th scope="row" { (text(cell)) }
                                     } @else {
-                                        td class=[side(column.align)] { (text(cell)) }
+                                        td class=[class(column)] { (text(cell)) }
                                     }
                                 } }
                             }
@@ -83,6 +82,17 @@ pub(super) fn table(table: &Table, label: &str) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// A column that a phone has no room for is left out there; the scenario's details have its figures.
+fn class(column: &Column) -> Option<&'static str> {
+    let goes_first = matches!(column.need, Need::IfRoom { rank } if rank < ROOM_RANK);
+    match (column.align, goes_first) {
+        (Align::Left, false) => None,
+        (Align::Left, true) => Some("roomy"),
+        (Align::Right, false) => Some("n"),
+        (Align::Right, true) => Some("n roomy"),
     }
 }
 
@@ -116,10 +126,10 @@ fn prose(text: &str) -> Markup {
     }
 }
 
-/// Control characters have no place in HTML; line breaks stay, for texts that keep theirs.
+/// Control characters have no place in HTML, nor what turns the text around it; line breaks stay, for texts that keep theirs.
 pub(super) fn printable(text: &str) -> String {
     let shown = |c: char| {
-        if c.is_control() && c != '\n' && c != '\t' {
+        if turns_text(c) || (c.is_control() && c != '\n' && c != '\t') {
             '\u{fffd}'
         } else {
             c
@@ -142,6 +152,7 @@ mod tests {
             ("</style>-->", "&lt;/style&gt;--&gt;"),
             ("a & \"b\"", "a &amp; &quot;b&quot;"),
             ("a\u{0}b\u{1b}[1m", "a\u{fffd}b\u{fffd}[1m"),
+            ("a\u{202e}b\u{2066}c", "a\u{fffd}b\u{fffd}c"),
         ] {
             assert_eq!(text(&Text::from(given)).into_string(), expected);
             assert_eq!(
@@ -154,7 +165,7 @@ mod tests {
     #[test]
     fn blocks_that_hold_nothing_leave_nothing() {
         let table = Table {
-            columns: vec![crate::document::Column::words("a")],
+            columns: vec![Column::words("a")],
             rows: Vec::new(),
         };
         for empty in [

@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::blocks::{self, printable};
 use super::{effect_plot, scenarios, stages, suitability};
-use crate::document::{Block, Document};
+use crate::document::{Block, Document, Standing};
 use crate::sections::{self, Extent};
 
 /// Forbids every request, script and form, whatever the page holds.
@@ -21,6 +21,7 @@ pub(super) fn page(record: &Record) -> Markup {
     let Document {
         title,
         summary,
+        standing,
         blocks,
     } = sections::document(record, Extent::Whole);
     let (before, sections) = sections_of(blocks);
@@ -38,6 +39,7 @@ pub(super) fn page(record: &Record) -> Markup {
                     h1 { (blocks::text(&title)) }
                     p.answer { (blocks::text(&summary)) }
                     @for block in &before { (blocks::block(block)) }
+                    (self::standing(&standing))
                     p.origin { (origin(record)) }
                 }
                 nav aria-label="Contents" {
@@ -63,6 +65,20 @@ fn head(record: &Record) -> Markup {
             // Without one, browsers ask the server for it.
             link rel="icon" href="data:,";
             style { (PreEscaped(STYLE)) }
+        }
+    }
+}
+
+/// Whether the answer may be believed; each part leads to the section that says more.
+fn standing(all: &[Standing]) -> Markup {
+    html! {
+        @if !all.is_empty() {
+            p.standing {
+                @for (index, standing) in all.iter().enumerate() {
+                    @if index > 0 { " · " }
+                    a href=(format!("#{}", slug(standing.section))) { (blocks::text(&standing.text)) }
+                }
+            }
         }
     }
 }
@@ -137,7 +153,23 @@ fn section(record: &Record, section: &Section) -> Markup {
             @match section.heading {
                 sections::RESULT => {
                     (effect_plot::plot(record))
-                    (rendered(section))
+                    @for block in &section.blocks {
+                        @match block {
+                            Block::Table(table) => {
+                                details {
+                                    summary { "The same as a table" }
+                                    (blocks::table(table, section.heading))
+                                }
+                            }
+                            block => { (blocks::block(block)) }
+                        }
+                    }
+                }
+                sections::INCONCLUSIVE => {
+                    details {
+                        summary { "Why, and what it would take to know" }
+                        (rendered(section))
+                    }
                 }
                 SCENARIOS => {
                     @for block in &section.blocks {

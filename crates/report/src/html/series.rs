@@ -1,5 +1,7 @@
 //! The pairs of a scenario in the order in which they were taken: drift, restarts, disturbances.
 
+use std::collections::BTreeSet;
+
 use inferno_measure::record::ScenarioResult;
 use inferno_measure::samples::{Phase, Restart};
 use maud::{Markup, html};
@@ -108,11 +110,11 @@ fn caption(scenario: &ScenarioResult, drawing: &Drawing<'_>) -> Markup {
     html! {
         figcaption {
             b { "Pairs over time." }
-            " Change of time of each pair, in the order taken; "
+            " Change of time of each pair, in the order taken, on a logarithmic axis; "
             @if drawing.has_restarts_of_several() { "upright lines separate restarts, the" } @else { "each is a restart of its own, the" }
             " band is the 95 % interval."
             @if unjudged > 0 { " " (plural(unjudged, "warm-up pair")) " not drawn." }
-            @if disturbed > 0 { " " (plural(disturbed, "restart")) " on shaded ground: the machine was disturbed." }
+            @if disturbed > 0 { " " (plural(disturbed, "restart")) " on shaded ground: the machine was disturbed (" (drawing.causes()) ")." }
             @if beyond > 0 { " " (plural(beyond, "pair")) " beyond the edge of the plot, drawn at it." }
         }
     }
@@ -162,6 +164,17 @@ impl Drawing<'_> {
                 text.tick x="0" y=(number(y - 4.0)) { (change_label(tick, ticks.step)) }
             }
         }
+    }
+
+    /// What disturbed the machine, each cause once.
+    fn causes(&self) -> String {
+        let causes: BTreeSet<&str> = self
+            .blocks
+            .iter()
+            .filter_map(|block| block.disturbed)
+            .collect();
+        let causes: Vec<&str> = causes.into_iter().collect();
+        super::blocks::printable(&causes.join("; "))
     }
 
     fn disturbed(&self) -> Markup {

@@ -13,8 +13,13 @@ pub(super) fn blocks(record: &Record) -> Vec<Block> {
         Block::Table(stages(timings)),
         Block::Paragraph(
             Text::from(format!(
-                "{} in all. Overhead (all but builds, training, verification's runs and sampling): ",
-                seconds(timings.total_wall_s)
+                "{} in all. Overhead (all but {}verification's runs and sampling): ",
+                seconds(timings.total_wall_s),
+                if record.profile.is_some() {
+                    "builds, training, "
+                } else {
+                    ""
+                }
             ))
             .then(fact_share(timings.overhead_share))
             .then("."),
@@ -26,12 +31,12 @@ pub(super) fn blocks(record: &Record) -> Vec<Block> {
         .any(|stage| stage.name == Stage::CRITERION)
     {
         blocks.push(Block::Paragraph(
-            "Criterion looked at the same pair after the verdicts, and has none of its own: \
-             target/criterion/report/index.html."
+            "Criterion looked at the same pair after the verdicts, and has none of its own: see \
+             criterion/report/index.html in cargo's target directory, or where CRITERION_HOME points."
                 .into(),
         ));
     }
-    blocks.push(Block::Heading("Environment"));
+    blocks.push(Block::Heading(super::ENVIRONMENT));
     blocks.push(Block::Facts(environment(record)));
     if !record.inputs.is_empty() {
         blocks.push(Block::Heading("Inputs"));
@@ -79,10 +84,15 @@ fn stages(timings: &Timings) -> Table {
     }
 }
 
-/// Over how many code layouts the verdicts are.
+/// Over how many code layouts the verdicts are. Foreign programs cannot be linked again.
 fn layout(record: &Record) -> String {
+    let way = if record.profile.is_some() {
+        " (--layout-control)"
+    } else {
+        ""
+    };
     record.judging.layouts.map_or_else(
-        || "not controlled: a few per cent may be its luck (--layout-control)".to_owned(),
+        || format!("not controlled: a few per cent may be its luck{way}"),
         |layouts| format!("{layouts} layouts of each arm; a verdict is over all of them"),
     )
 }

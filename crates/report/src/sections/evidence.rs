@@ -11,16 +11,22 @@ use super::fact_share;
 use crate::document::{Block, Column, Row, Table, Text, Tone};
 use crate::figures::{bytes, change, count, percent, plural, seconds, short_hash};
 
+/// Functions beyond this share of the counts are not shown: they hold nothing that matters.
+const HOT_SHARE: f64 = 0.999;
+/// So many functions are shown in any case.
+const HOT_MIN: usize = 5;
+
 pub(super) fn blocks(record: &Record) -> Vec<Block> {
-    let mut blocks = vec![Block::Heading("Verification")];
-    blocks.extend(checks(&record.verification));
+    let mut blocks = vec![Block::Heading(super::VERIFICATION)];
+    blocks.extend(checks(record));
     blocks.push(Block::Table(binaries(&record.artifacts)));
     blocks.extend(record.profile.as_ref().map(profile).unwrap_or_default());
     blocks.extend(flags(&record.artifacts));
     blocks
 }
 
-fn checks(verification: &Verification) -> Vec<Block> {
+fn checks(record: &Record) -> Vec<Block> {
+    let verification = &record.verification;
     let mut items: Vec<Text> = verification
         .checks
         .iter()
@@ -36,7 +42,10 @@ fn checks(verification: &Verification) -> Vec<Block> {
                 .then(format!(": {}", check.detail))
         })
         .collect();
-    items.push(audit(verification));
+    // Programs that were not built here cannot be built again.
+    if record.toolchain.is_some() || verification.audit.is_some() {
+        items.push(audit(verification));
+    }
     vec![Block::List(items)]
 }
 
@@ -108,7 +117,10 @@ fn profile(profile: &Profile) -> Vec<Block> {
             "blocks for 99 % of counts",
             of_total(profile.blocks_for_99_percent, profile.blocks_total),
         ),
-        ("counts", Text::fact(profile.counts_total.map(count))),
+        (
+            "counts after weighting",
+            Text::fact(profile.counts_total.map(count)),
+        ),
         (
             "counts discarded",
             fact_share(profile.counts_discarded_share),
@@ -150,8 +162,20 @@ fn profile(profile: &Profile) -> Vec<Block> {
     blocks
 }
 
+/// The first functions that hold [`HOT_SHARE`] of the counts, and no fewer than [`HOT_MIN`].
+fn that_matter(functions: &[HotFunction]) -> &[HotFunction] {
+    let mut held = 0.0;
+    let enough = functions.iter().position(|function| {
+        held += function.counts_share;
+        held >= HOT_SHARE
+    });
+    let shown = enough.map_or(functions.len(), |last| (last + 1).max(HOT_MIN));
+    &functions[..shown.min(functions.len())]
+}
+
 /// How the profile changed the code that it says matters.
 fn hottest(functions: &[HotFunction]) -> Vec<Block> {
+    let functions = that_matter(functions);
     let total: f64 = functions.iter().map(|function| function.counts_share).sum();
     let statement = format!(
         "The {} of the profile with the most counts hold {} of them. Sizes are of machine code; \
@@ -177,7 +201,7 @@ fn hottest(functions: &[HotFunction]) -> Vec<Block> {
                 Column::numbers("counts"),
                 Column::numbers("baseline"),
                 Column::numbers("candidate"),
-                Column::numbers("change"),
+                Column::numbers("size change"),
             ],
             rows: functions.iter().map(row).collect(),
         }),

@@ -3,6 +3,7 @@
 use inferno_measure::record::{Record, Suitability, TrendResult};
 use inferno_measure::scenario::{Direction, Expectation};
 
+use super::result::{closed, sentence};
 use super::{outcome, see};
 use crate::document::{Block, Column, Row, Table, Text, Tone};
 use crate::expectations::{self, ClassResult, HEADLINE_GAIN};
@@ -10,13 +11,7 @@ use crate::figures::{change, change_interval, limit, percent, plural};
 use crate::hints::{Hint, Sign, hints};
 
 pub(super) fn blocks(record: &Record) -> Vec<Block> {
-    let mut blocks = vec![Block::Heading("Expectations")];
-    blocks.push(Block::List(overall(record)));
-    blocks.push(Block::Table(scenarios(record)));
-    blocks.push(Block::Table(classes(record)));
-    if !record.trends.is_empty() {
-        blocks.push(Block::List(record.trends.iter().map(trend).collect()));
-    }
+    let mut blocks = beside_expectations(record);
     blocks.extend(observations(record));
     blocks.extend(
         record
@@ -28,12 +23,33 @@ pub(super) fn blocks(record: &Record) -> Vec<Block> {
     blocks
 }
 
+/// What the spec and the documents expect, where one of them does.
+fn beside_expectations(record: &Record) -> Vec<Block> {
+    let documented = expectations::apply(record);
+    let scenarios = scenarios(record);
+    if !documented && scenarios.rows.is_empty() && record.trends.is_empty() {
+        return Vec::new();
+    }
+    let mut blocks = vec![Block::Heading("Expectations")];
+    if documented {
+        blocks.push(Block::List(overall(record)));
+    }
+    blocks.push(Block::Table(scenarios));
+    if documented {
+        blocks.push(Block::Table(classes(record)));
+    }
+    if !record.trends.is_empty() {
+        blocks.push(Block::List(record.trends.iter().map(trend).collect()));
+    }
+    blocks
+}
+
 /// The hypothesis and the headline figure, each beside what was measured.
 fn overall(record: &Record) -> Vec<Text> {
     let [low, high] = HEADLINE_GAIN;
     vec![
         Text::toned("Hypothesis", Tone::Strong)
-            .then(": PGO gains in CPU-intensive inference and has little effect where I/O or an accelerator dominates: ")
+            .then(": PGO gains in CPU-intensive work and has little effect where I/O or an accelerator dominates: ")
             .then(outcome(expectations::hypothesis(record)))
             .then("."),
         Text::toned("Headline", Tone::Strong)
@@ -152,7 +168,18 @@ fn trend(trend: &TrendResult) -> Text {
         .then(Text::join(over, ", "))
         .then(": ")
         .then(outcome(trend.result))
-        .then(format!(". {}", trend.detail))
+        .then(". ")
+        .then(detail(trend))
+}
+
+/// Why, as a sentence; the name of a scenario keeps its first letter.
+fn detail(trend: &TrendResult) -> String {
+    let mut names = trend.trend.over.iter();
+    if names.any(|name| trend.detail.starts_with(name.as_str())) {
+        closed(&trend.detail)
+    } else {
+        sentence(&trend.detail)
+    }
 }
 
 fn observations(record: &Record) -> Vec<Block> {
@@ -166,7 +193,11 @@ fn observations(record: &Record) -> Vec<Block> {
         .iter()
         .filter(|hint| observed.iter().all(|seen| seen.id != hint.id));
     items.extend(recorded.map(|hint| Text::from(hint.text.as_str())));
-    let mut blocks = vec![Block::Heading("How to read it"), Block::List(items)];
+    let mut blocks = Vec::new();
+    if !items.is_empty() {
+        blocks.push(Block::Heading("How to read it"));
+        blocks.push(Block::List(items));
+    }
     if !warnings.is_empty() {
         blocks.push(Block::Heading(super::WARNINGS));
         blocks.push(Block::List(warnings.into_iter().map(observation).collect()));
@@ -202,7 +233,7 @@ pub(crate) fn suitability(suitability: &Suitability, record: Option<&Record>) ->
         Block::Heading(super::SUITABILITY),
         Block::Paragraph(score(suitability).into()),
     ];
-    blocks.extend(predicted(suitability, record).map(|text| Block::Paragraph(text.into())));
+    blocks.extend(predicted(suitability, record).map(Block::Paragraph));
     blocks.push(Block::Table(Table {
         columns: vec![
             Column::words("input"),
@@ -235,7 +266,7 @@ fn score(suitability: &Suitability) -> String {
 }
 
 /// The prediction, and what was measured beside it.
-fn predicted(suitability: &Suitability, record: Option<&Record>) -> Option<String> {
+fn predicted(suitability: &Suitability, record: Option<&Record>) -> Option<Text> {
     let gain = suitability.predicted_gain?;
     let interval = match (
         suitability.predicted_gain_high,
@@ -251,26 +282,31 @@ fn predicted(suitability: &Suitability, record: Option<&Record>) -> Option<Strin
         .calibration_programs
         .map(|count| format!(", from {count} calibration programs"))
         .unwrap_or_default();
-    Some(format!(
-        "Predicted change of time: {}{interval}{calibrated}.{}",
-        change(1.0 - gain),
-        record
-            .map(|record| format!(" Measured: {}.", measured_scenarios(record)))
-            .unwrap_or_default()
-    ))
+    let predicted = Text::from(format!(
+        "Predicted change of time: {}{interval}{calibrated}.",
+        change(1.0 - gain)
+    ));
+    Some(match record {
+        Some(record) => predicted
+            .then(" Measured: ")
+            .then(measured_scenarios(record))
+            .then("."),
+        None => predicted,
+    })
 }
 
-/// The verdicts and effects that stand beside the prediction.
-fn measured_scenarios(record: &Record) -> String {
-    let effects: Vec<String> = expectations::judged(record)
+/// The effects that stand beside the prediction, each with its 95 % interval.
+fn measured_scenarios(record: &Record) -> Text {
+    let effects: Vec<Text> = expectations::judged(record)
         .filter_map(|scenario| {
-            let effect = scenario.effect?;
-            Some(format!("{} {}", scenario.scenario.name, change(effect)))
+            let interval = change_interval(scenario.ci_low?, scenario.ci_high?);
+            let measured = format!(" {} ({interval})", change(scenario.effect?));
+            Some(Text::literal(&scenario.scenario.name).then(measured))
         })
         .collect();
     if effects.is_empty() {
-        "no scenario has an answer".to_owned()
+        "no scenario has an answer".into()
     } else {
-        effects.join(", ")
+        Text::join(effects, ", ")
     }
 }

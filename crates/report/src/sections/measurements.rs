@@ -6,7 +6,7 @@ use inferno_measure::record::{MetricResult, Record, ScenarioResult};
 
 use super::interval;
 use crate::document::{Block, Column, Row, Table, Text, Tone};
-use crate::expectations::is_in;
+use crate::expectations::is_tagged;
 use crate::figures::{change, value};
 use crate::metrics::{COLD_START, CONCURRENCY, Known, known};
 
@@ -23,8 +23,9 @@ pub(super) fn blocks(record: &Record) -> Vec<Block> {
     let mut blocks = cold_start(record);
     blocks.push(Block::Heading(super::FIGURES));
     blocks.push(Block::Paragraph(
-        "Medians over all samples; the change compares the arms pair by pair, as the verdict does. \
-         These intervals hold for one figure each and decide nothing."
+        "Medians are over all samples; the change compares the arms pair by pair, as the verdict \
+         does, so it may differ from what the medians' ratio says. These intervals hold for one \
+         figure each and decide nothing."
             .into(),
     ));
     blocks.push(Block::Table(Table {
@@ -51,9 +52,9 @@ pub(super) fn scenario(scenario: &ScenarioResult) -> Table {
 fn columns() -> Vec<Column> {
     vec![
         Column::words("figure"),
-        Column::numbers("baseline"),
-        Column::numbers("candidate"),
-        Column::numbers("change").droppable(0),
+        Column::numbers("baseline (median)"),
+        Column::numbers("candidate (median)"),
+        Column::numbers("change"),
         Column::numbers("95 % interval"),
     ]
 }
@@ -80,7 +81,7 @@ fn cold_start(record: &Record) -> Vec<Block> {
 }
 
 fn has_cold_start(scenario: &ScenarioResult) -> bool {
-    is_in(scenario, "cold-start") || COLD_START.iter().any(|part| part.of(scenario).is_some())
+    is_tagged(scenario, "cold-start") || COLD_START.iter().any(|part| part.is_declared(scenario))
 }
 
 fn cold_start_parts(scenario: &ScenarioResult) -> Vec<Row> {
@@ -144,8 +145,17 @@ fn group(scenario: &ScenarioResult) -> Row {
     Row::Group(Text::literal(&scenario.scenario.name))
 }
 
-/// Names what no scenario measured, so that its absence is not overlooked.
+/// Names what no scenario measured, so that its absence is not overlooked: of programs that state
+/// some of these figures. Of others nothing of the kind is expected.
 fn absent(record: &Record) -> Option<Text> {
+    let states_some = |scenario| {
+        CONCURRENCY
+            .iter()
+            .any(|metric| metric.is_declared(scenario))
+    };
+    if !record.scenarios.iter().any(states_some) {
+        return None;
+    }
     let missing = |metric: &&Known| {
         record
             .scenarios

@@ -28,6 +28,7 @@ pub(super) fn blocks(record: &Record) -> Vec<Block> {
     blocks.push(Block::Heading(super::RESULT));
     blocks.push(Block::Table(scenarios(record)));
     blocks.push(Block::Paragraph(convention(record)));
+    blocks.extend(below_mde(record).map(Block::Paragraph));
     blocks.extend(guards(record).map(Block::Paragraph));
     blocks.extend(open_questions(record));
     blocks
@@ -56,9 +57,9 @@ fn scenarios(record: &Record) -> Table {
     let columns = vec![
         Column::words("scenario"),
         Column::words("verdict"),
-        Column::words("kind").droppable(0),
         Column::numbers("change").droppable(3),
         Column::numbers("95 % interval"),
+        Column::words("kind").droppable(0),
         Column::numbers("n").droppable(1),
         Column::numbers("MDE"),
         Column::numbers("noise floor").droppable(2),
@@ -77,9 +78,9 @@ fn scenarios(record: &Record) -> Table {
         rows.push(Row::Cells(vec![
             Text::literal(&declared.name),
             verdict(scenario.verdict),
-            declared.kind.to_string().into(),
             Text::figure(scenario.effect.map(change)),
             interval(scenario.ci_low, scenario.ci_high),
+            declared.kind.to_string().into(),
             pairs_and_restarts(scenario),
             share(scenario.mde),
             share(scenario.noise_floor),
@@ -108,10 +109,35 @@ fn convention(record: &Record) -> Text {
         "Changes are changes of time, candidate against baseline: below zero is faster. \
          A verdict needs a change of at least {threshold} (δ), and uses intervals that hold \
          for all scenarios together; the 95 % intervals shown hold for one scenario each. \
-         n: pairs × restarts. MDE: the smallest change that the sample could have shown. \
-         Noise floor: what the baseline showed against a copy of itself. –: not measured."
+         n: pairs × restarts. MDE: the change that such a sample finds in 80 % of cases. \
+         Noise floor: how far the interval of the baseline against a copy of itself reaches; \
+         it is no bar that a change must clear. –: not measured."
     )
     .into()
+}
+
+/// Found, though such a sample often misses a change of this size: no contradiction, but little
+/// reserve.
+fn below_mde(record: &Record) -> Option<Text> {
+    let is_small = |scenario: &&ScenarioResult| {
+        let changed = matches!(scenario.verdict, Verdict::Faster | Verdict::Slower);
+        let size = scenario.effect.map(|effect| (effect - 1.0).abs());
+        changed && size.zip(scenario.mde).is_some_and(|(size, mde)| size < mde)
+    };
+    let small: Vec<Text> = record
+        .scenarios
+        .iter()
+        .filter(is_small)
+        .map(|scenario| Text::literal(&scenario.scenario.name))
+        .collect();
+    (!small.is_empty()).then(|| {
+        Text::from("Smaller than the MDE, and found all the same: ")
+            .then(Text::join(small, ", "))
+            .then(
+                ". The verdict holds, as its interval excludes 0; but a run of this length may well \
+                 end inconclusive when it is repeated.",
+            )
+    })
 }
 
 fn open_questions(record: &Record) -> Vec<Block> {
@@ -126,7 +152,7 @@ fn open_questions(record: &Record) -> Vec<Block> {
     }
     let pointer = see("inconclusive");
     vec![
-        Block::Heading("Inconclusive"),
+        Block::Heading(super::INCONCLUSIVE),
         Block::List(items),
         Block::Paragraph(pointer),
     ]
@@ -139,15 +165,21 @@ fn open_question(scenario: &ScenarioResult) -> Text {
 }
 
 /// `text` with an upper-case first letter and a full stop.
-pub(super) fn sentence(text: &str) -> String {
+pub(crate) fn sentence(text: &str) -> String {
+    let text = closed(text);
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        format!("{}{}", first.to_uppercase(), letters.as_str())
+    })
+}
+
+/// `text` with a full stop, unless it ends a sentence or is empty.
+pub(crate) fn closed(text: &str) -> String {
     let text = text.trim();
-    let end = if text.ends_with(['.', '!', '?']) {
+    let end = if text.is_empty() || text.ends_with(['.', '!', '?']) {
         ""
     } else {
         "."
     };
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        format!("{}{}{end}", first.to_uppercase(), letters.as_str())
-    })
+    format!("{text}{end}")
 }

@@ -4,7 +4,7 @@
 //! is first a marker character of no width; [`Painter::finish`] turns markers into escape sequences.
 
 use super::Style;
-use crate::document::{Text, Tone};
+use crate::document::{Text, Tone, turns_text};
 use crate::figures::JOINER;
 
 /// Invisible operators (U+2061 to U+2064) and the word joiner: no width, and no place in a report.
@@ -61,13 +61,13 @@ impl Painter {
 
 /// Text from outside must not steer the terminal, break a row or pass for a marker. A per cent sign
 /// stays with its number.
-fn readable(text: &str) -> String {
+pub(crate) fn readable(text: &str) -> String {
     let text = text.replace(" %", &format!("{JOINER}%"));
     text.chars()
         .filter(|c| *c != END && MARKERS.iter().all(|(_, marker, _)| marker != c))
         .map(|c| match c {
             '\n' | '\r' | '\t' => ' ',
-            c if c.is_control() => char::REPLACEMENT_CHARACTER,
+            c if c.is_control() || turns_text(c) => char::REPLACEMENT_CHARACTER,
             c => c,
         })
         .collect()

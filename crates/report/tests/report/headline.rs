@@ -82,7 +82,8 @@ fn without_a_profile_it_is_not_called_pgo() {
     record.profile = None;
     let report = inferno_report::markdown(&record);
     assert!(
-        summary(&record).starts_with("**The change pays on these scenarios"),
+        summary(&record)
+            .starts_with("**The candidate is faster in 2 of 2 scenarios, slower in none."),
         "{report}"
     );
     assert!(

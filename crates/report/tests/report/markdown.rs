@@ -1,8 +1,9 @@
 //! The Markdown form: tables hold together whatever the spec says.
 
 use inferno_measure::record::{
-    ExpectationResult, NullRebuild, Suitability, SuitabilityInput, Verdict,
+    ExpectationResult, NullRebuild, Record, Regime, Suitability, SuitabilityInput, Verdict,
 };
+use inferno_measure::scenario::Role;
 use inferno_report::markdown;
 
 use crate::builder;
@@ -16,10 +17,10 @@ fn cells(row: &str) -> usize {
 fn the_result_table_holds_every_figure() {
     let report = markdown(&builder::record());
     for row in [
-        "| scenario | verdict | kind | change | 95 % interval | n | MDE | noise floor | expectation |",
+        "| scenario | verdict | change | 95 % interval | kind | n | MDE | noise floor | expectation |",
         "| **`single_request_pgo_warm`** |  |  |  |  |  |  |  |  |",
-        "| `warm/short` | **faster** | warm | −2.6 % | −3.4 % … −1.8 % | 20 × 8 | 1.2 % | 0.8 % | **not met** |",
-        "| `high/200` | *inconclusive* | warm | – | – | – | – | – | not measured |",
+        "| `warm/short` | **faster** | −2.6 % | −3.4 % … −1.8 % | warm | 20 × 8 | 1.2 % | 0.8 % | **not met** |",
+        "| `high/200` | *inconclusive* | – | – | warm | – | – | – | not measured |",
     ] {
         assert!(report.contains(row), "{row}\n{report}");
     }
@@ -48,7 +49,7 @@ fn hostile_names_stay_in_their_cells() {
         "{report}"
     );
     assert!(
-        report.contains("A\\|b\\`c &lt;img src=x&gt;\\[l\\](http://x)."),
+        report.contains("A\\|b\\`c &lt;img src=x&gt;\\[l\\](http:\u{200b}//x)."),
         "{report}"
     );
     assert!(
@@ -81,11 +82,12 @@ fn expectations_stand_beside_results() {
 fn the_headline_figure_is_met_by_a_gain_that_reaches_it() {
     for (effect, verdict, expected) in [
         (0.85, Verdict::Faster, "**met**"),
-        (0.905, Verdict::Faster, "**met**"),
+        (0.905, Verdict::Faster, "**not met**"),
         (0.95, Verdict::Faster, "**not met**"),
         (1.0, Verdict::NoDifference, "**not met**"),
     ] {
         let mut scenario = builder::faster("warm", effect);
+        scenario.scenario.class = vec!["warm".into()];
         builder::judged(&mut scenario, verdict, effect, 0.01);
         let report = markdown(&builder::with_scenarios(vec![scenario]));
         let headline = report
@@ -111,8 +113,10 @@ fn the_hypothesis_needs_both_sides() {
             .next()
             .map(str::to_owned)
     };
-    let warm = builder::faster("warm", 0.9);
-    let cold = builder::scenario("cold", "cold", inferno_measure::record::Regime::Cold);
+    let mut warm = builder::faster("warm", 0.9);
+    warm.scenario.class = vec!["warm".into()];
+    let mut cold = builder::scenario("cold", "cold", Regime::Cold);
+    cold.scenario.class = vec!["cold-start".into()];
     let both = builder::with_scenarios(vec![warm.clone(), cold.clone()]);
     assert_eq!(hypothesis(&both).as_deref(), Some("**met**."));
     let one = builder::with_scenarios(vec![warm]);
@@ -122,6 +126,169 @@ fn the_hypothesis_needs_both_sides() {
     assert_eq!(
         hypothesis(&builder::with_scenarios(vec![slow])).as_deref(),
         Some("**not met**.")
+    );
+}
+
+#[test]
+fn what_is_open_of_some_is_not_met_by_all() {
+    use Verdict::{Faster, Inconclusive, NoDifference};
+    let class = |verdicts: [Verdict; 2]| {
+        let scenarios = verdicts.into_iter().enumerate().map(|(index, verdict)| {
+            let mut scenario = builder::inconclusive(&format!("s{index}"), "g");
+            if verdict != Inconclusive {
+                builder::judged(&mut scenario, verdict, 0.8, 0.01);
+            }
+            scenario.scenario.class = vec!["cpu-intensive".into()];
+            scenario
+        });
+        let report = markdown(&builder::with_scenarios(scenarios.collect()));
+        let row = report
+            .lines()
+            .find(|line| line.starts_with("| `cpu-intensive`"))
+            .map(str::to_owned);
+        row.expect("the class has scenarios")
+    };
+    assert!(class([Faster, Faster]).ends_with("| **met** |"));
+    assert!(class([Faster, Inconclusive]).ends_with("| not measured |"));
+    assert!(class([NoDifference, Inconclusive]).ends_with("| **not met** |"));
+}
+
+/// A record as `cargo xtask compare` makes it of two programs with arguments.
+fn comparison() -> Record {
+    let mut cold = builder::scenario("new", "new", Regime::Cold);
+    builder::judged(&mut cold, Verdict::Slower, 1.1, 0.01);
+    cold.expectation = None;
+    let mut record = builder::with_scenarios(vec![cold]);
+    (record.name, record.tool.name) = ("new".into(), "xtask".into());
+    (record.spec, record.toolchain, record.profile) = (None, None, None);
+    record.artifacts.instrumented = None;
+    record.artifacts.baseline.rustflags = None;
+    record.artifacts.candidate.rustflags = None;
+    record.verification.checks.truncate(2);
+    record.timings.stages.drain(..2);
+    record
+}
+
+#[test]
+fn a_comparison_of_any_two_programs_speaks_of_neither_pgo_nor_inference() {
+    let record = comparison();
+    for report in [
+        markdown(&record),
+        inferno_report::html(&record),
+        inferno_report::terminal(&record, 100, inferno_report::Style::Plain),
+    ] {
+        for foreign in [
+            "PGO",
+            "Profile-guided",
+            "inference",
+            "profile",
+            "training",
+            "Hypothesis",
+            "Cold start",
+            "cold start",
+            "Not measured in any scenario",
+            "--layout-control",
+            "--audit",
+        ] {
+            assert!(!report.contains(foreign), "{foreign}\n{report}");
+        }
+        assert!(
+            report.contains("The candidate is slower in 1 of 1 scenario"),
+            "{report}"
+        );
+    }
+}
+
+#[test]
+fn an_untagged_scenario_of_a_profile_is_held_to_nothing() {
+    let mut faster = builder::scenario("cold", "cold", Regime::Cold);
+    builder::judged(&mut faster, Verdict::Faster, 0.8, 0.01);
+    faster.expectation = None;
+    let report = markdown(&builder::with_scenarios(vec![faster]));
+    for claim in ["not met", "Hypothesis", "Cold starts"] {
+        assert!(!report.contains(claim), "{claim}\n{report}");
+    }
+}
+
+#[test]
+fn whether_the_answer_may_be_believed_stands_below_it() {
+    let mut record = builder::record();
+    record.scenarios[3].scenario.role = Role::Guard;
+    let line = |record: &Record| {
+        let report = markdown(record);
+        let line = report.split("\n\n").nth(2).map(str::to_owned);
+        line.expect("a third part")
+    };
+    assert_eq!(
+        line(&record),
+        "Verified: *2 checks passed, 1 warned* · Guards: *1 of 2 open* · *1 warning sign* · Code \
+         layout not controlled"
+    );
+    record.judging.layouts = Some(8);
+    record.scenarios.truncate(2);
+    record.scenarios[0].verdict = Verdict::Slower;
+    record.verification.checks.truncate(2);
+    let told = line(&record);
+    assert!(
+        told.starts_with("Verified: **2 checks passed** · Guards: **1 of 1 slower** · "),
+        "{told}"
+    );
+    assert!(told.ends_with("8 code layouts of each arm"), "{told}");
+}
+
+#[test]
+fn a_change_below_the_mde_is_explained() {
+    let mut record = builder::record();
+    assert!(!markdown(&record).contains("Smaller than the MDE"));
+    record.scenarios[1].mde = Some(0.03);
+    let told = "Smaller than the MDE, and found all the same: `warm/short`.";
+    assert!(markdown(&record).contains(told));
+}
+
+#[test]
+fn a_prediction_stands_beside_intervals() {
+    let mut record = builder::record();
+    let mut suitability = builder::suitability();
+    suitability.predicted_gain = Some(0.12);
+    record.suitability = Some(suitability);
+    let report = markdown(&record);
+    assert!(
+        report.contains("`warm/short` −2.6 % (−3.4 % … −1.8 %)"),
+        "{report}"
+    );
+}
+
+#[test]
+fn functions_that_hold_nothing_are_left_out() {
+    let mut record = builder::record();
+    let profile = record.profile.as_mut().expect("a profile");
+    let one = profile.hottest[0].clone();
+    let shares = [0.9, 0.05, 0.03, 0.015, 0.004_5, 0.000_4, 0.000_01];
+    profile.hottest = shares
+        .map(|counts_share| {
+            let mut function = one.clone();
+            function.counts_share = counts_share;
+            function
+        })
+        .into();
+    let report = markdown(&record);
+    assert!(
+        report.contains("The 5 functions of the profile"),
+        "{report}"
+    );
+    assert!(report.contains("| size change |"), "{report}");
+}
+
+#[test]
+fn a_trend_is_told_in_a_sentence() {
+    let mut record = builder::record();
+    let mut trend = builder::trend(ExpectationResult::NotMeasured);
+    trend.detail = "not every scenario has an answer".into();
+    record.trends = vec![trend];
+    let report = markdown(&record);
+    assert!(
+        report.contains(": not measured. Not every scenario has an answer.\n"),
+        "{report}"
     );
 }
 
