@@ -1,17 +1,18 @@
 //! `cargo xtask bench`: the benchmarks, each with what it needs.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use inferno_measure::benchmarks;
+use inferno_measure::process::{Command, ExitKind, Output};
 use inferno_pgo::assets;
 use inferno_pgo::spec::duration;
-use xshell::{Shell, cmd};
 
 use crate::error::{Error, Result};
-use crate::project;
+use crate::{print, project};
 
 /// Names a profiler; see docs/benches.md.
 const PROFILER: &str = "CRITERION_PROFILER";
@@ -114,6 +115,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
     let started = SystemTime::now();
     let left_out = tempfile::NamedTempFile::new()
         .map_err(|error| Error::Check(format!("cannot make a temporary file: {error}")))?;
+    tell_without_baselines(arguments, &suites);
     for (number, suite) in (1..).zip(&suites) {
         eprintln!(
             "suite {number} of {}: {} ({})",
@@ -126,7 +128,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
             .map(|budget| budget / u32::try_from(suites.len()).unwrap_or(u32::MAX));
         bench(suite, arguments, share, profiled, left_out.path())?;
     }
-    report(started, profiled, left_out.path())
+    let kept = arguments.baseline.as_deref();
+    report(started, profiled, left_out.path(), kept)
 }
 
 fn chosen(arguments: &Arguments, profiled: bool) -> Result<Vec<&'static Suite>> {
@@ -149,6 +152,18 @@ fn chosen(arguments: &Arguments, profiled: bool) -> Result<Vec<&'static Suite>> 
     Ok(suites)
 }
 
+/// A suite with a loop of its own keeps no results.
+fn tell_without_baselines(arguments: &Arguments, suites: &[&Suite]) {
+    let is_asked = arguments.save_baseline.is_some() || arguments.baseline.is_some();
+    let of_their_own = suites.iter().filter(|suite| suite.harness == Harness::Own);
+    for suite in of_their_own.filter(|_| is_asked) {
+        eprintln!(
+            "note: {} does not run under Criterion: its results are neither kept nor compared",
+            suite.name
+        );
+    }
+}
+
 fn bench(
     suite: &Suite,
     arguments: &Arguments,
@@ -156,38 +171,86 @@ fn bench(
     profiled: bool,
     left_out: &Path,
 ) -> Result<()> {
-    let sh = Shell::new()?;
-    sh.change_dir(project::root());
-    sh.set_var("INFERNO_BENCH_LEFT_OUT", left_out);
+    let model = match suite.model {
+        Model::Default if std::env::var_os("BENCH_MODEL_PATH").is_none() => {
+            let name = project::DEFAULT_MODEL;
+            Some(assets::fetch(|progress| {
+                inferno_provision::fetch_model(name, progress)
+            })?)
+        }
+        Model::Default | Model::Left => None,
+    };
+    let command = |words: &[&str]| {
+        let command = Command::new("cargo")
+            .args(words)
+            .directory(project::root())
+            .env("INFERNO_BENCH_LEFT_OUT", left_out);
+        match &model {
+            Some(model) => command.env("BENCH_MODEL_PATH", model),
+            None => command,
+        }
+    };
+    let mut words = vec!["bench"];
+    words.extend(suite.cargo);
+    let built = shown(command(&[&words[..], &["--no-run"]].concat()))?;
+    if built != ExitKind::Code(0) {
+        return Err(inferno_pgo::Error::Build {
+            arm: suite.name.to_owned(),
+            message: format!("cargo ended with {built}"),
+            hint: "cargo's own words stand above".into(),
+        }
+        .into());
+    }
+    words.push("--");
+    words.extend(criterion(suite, arguments, profiled));
+    let mut command = command(&words);
     if let Some(budget) = budget {
-        sh.set_var(
+        command = command.env(
             "INFERNO_BENCH_BUDGET",
             format!("{}s", budget.as_secs().max(1)),
         );
     }
-    if suite.model == Model::Default && std::env::var_os("BENCH_MODEL_PATH").is_none() {
-        let name = project::DEFAULT_MODEL;
-        let model = assets::fetch(|progress| inferno_provision::fetch_model(name, progress))?;
-        sh.set_var("BENCH_MODEL_PATH", model);
+    match shown(command)? {
+        ExitKind::Code(0) => Ok(()),
+        status => Err(Error::Suite {
+            suite: suite.name,
+            status,
+        }),
     }
-    let mut criterion: Vec<&str> = Vec::new();
-    if suite.harness != Harness::Own {
-        for (option, name) in [
-            ("--save-baseline", &arguments.save_baseline),
-            ("--baseline", &arguments.baseline),
-        ] {
-            criterion.extend(name.iter().flat_map(|name| [option, name.as_str()]));
-        }
-        if profiled {
-            criterion.extend(["--profile-time", PROFILE_S]);
-        }
-    }
-    let target = suite.cargo;
-    cmd!(sh, "cargo bench {target...} -- {criterion...}").run()?;
-    Ok(())
 }
 
-fn report(started: SystemTime, profiled: bool, left_out: &Path) -> Result<u8> {
+/// What Criterion is told.
+fn criterion<'a>(suite: &Suite, arguments: &'a Arguments, profiled: bool) -> Vec<&'a str> {
+    if suite.harness == Harness::Own {
+        return Vec::new();
+    }
+    let names = [
+        ("--save-baseline", &arguments.save_baseline),
+        ("--baseline", &arguments.baseline),
+    ];
+    let mut words: Vec<&str> = names
+        .into_iter()
+        .filter_map(|(option, name)| Some([option, name.as_deref()?]))
+        .flatten()
+        .collect();
+    if profiled {
+        words.extend(["--profile-time", PROFILE_S]);
+    }
+    words
+}
+
+/// Runs `command` to its end and shows what it says meanwhile.
+fn shown(command: Command) -> Result<ExitKind> {
+    let command = command
+        .stdout(Output::Lines(Box::new(|line| {
+            // A reader that has read enough, such as `head`, is no failure.
+            let _ = writeln!(std::io::stdout(), "{line}");
+        })))
+        .stderr(Output::Lines(Box::new(|line| eprintln!("{line}"))));
+    Ok(command.run()?.status)
+}
+
+fn report(started: SystemTime, profiled: bool, left_out: &Path, kept: Option<&str>) -> Result<u8> {
     let home = project::criterion_home();
     if profiled {
         for file in benchmarks::files_since(&home, "flamegraph.svg", started)? {
@@ -195,12 +258,22 @@ fn report(started: SystemTime, profiled: bool, left_out: &Path) -> Result<u8> {
         }
         return Ok(inferno_pgo::exit::ANSWERED);
     }
-    let text = std::fs::read_to_string(left_out).unwrap_or_default();
-    let left_out: BTreeMap<String, String> = serde_json::from_str(&text).unwrap_or_default();
+    let left_out = read_left_out(left_out)?;
     let found = benchmarks::since(&home, started)?;
     if !found.is_empty() || !left_out.is_empty() {
-        print!("\n{}", inferno_report::benchmarks(&found, &left_out));
+        let table = inferno_report::benchmarks(&found, &left_out, kept);
+        print::write(&format!("\n{table}"));
         eprintln!("report: {}", project::criterion_report().display());
     }
     Ok(inferno_pgo::exit::ANSWERED)
+}
+
+/// What did not fit into the budget; nothing where no suite has said so.
+fn read_left_out(path: &Path) -> Result<BTreeMap<String, String>> {
+    let failed = |why: String| Error::Check(format!("cannot read what was left out: {why}"));
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    if text.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    serde_json::from_str(&text).map_err(|error| failed(error.to_string()))
 }

@@ -10,7 +10,7 @@ use inferno_pgo::spec::duration;
 use inferno_pgo::stage::Reuse;
 use inferno_pgo::suitability::calibration::{self, Row};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::project;
 
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
     budget: Duration,
     /// Build, verify and gather evidence, but measure nothing: needs no quiet machine
-    #[arg(long, conflicts_with = "document")]
+    #[arg(long)]
     build_only: bool,
     /// Sample programs again that have a row
     #[arg(long)]
@@ -36,14 +36,14 @@ pub(crate) struct Arguments {
         long,
         value_name = "FILE",
         requires = "only",
-        conflicts_with = "build_only"
+        conflicts_with_all = ["build_only", "budget", "remeasure"]
     )]
     record: Option<PathBuf>,
     /// Say which programs there are and which have a row
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["budget", "build_only", "remeasure", "record", "document"])]
     list: bool,
     /// Write the tables of docs/suitability.md from the rows, and do nothing else
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["only", "budget", "build_only", "remeasure", "record"])]
     document: bool,
 }
 
@@ -52,22 +52,39 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
     if arguments.list {
         return list(&calibration);
     }
+    let mut codes = Vec::new();
     if !arguments.document {
+        refuse_many_of_a_record(arguments)?;
         for program in calibration.programs() {
-            one(&calibration, &program.name, arguments)?;
+            codes.push(one(&calibration, &program.name, arguments)?);
         }
     }
-    if !arguments.build_only {
+    let nothing_new = !arguments.document && !codes.contains(&ANSWERED);
+    if !arguments.build_only && !nothing_new {
         let rows = calibration::read(&calibration.rows_file())?;
         tables::update(&calibration.document(), &rows)?;
         println!("{}", tables::markdown(&rows));
     }
-    Ok(ANSWERED)
+    let failed = codes.into_iter().find(|code| *code != ANSWERED);
+    Ok(failed.unwrap_or(ANSWERED))
 }
 
-fn one(calibration: &Calibration, name: &str, arguments: &Arguments) -> Result<()> {
-    let Some(program) = calibration.programs().iter().find(|p| p.name == name) else {
+/// A record is of one program.
+fn refuse_many_of_a_record(arguments: &Arguments) -> Result<()> {
+    if arguments.record.is_none() || arguments.only.len() == 1 {
         return Ok(());
+    }
+    Err(inferno_pgo::Error::Usage {
+        message: "--record holds the effect of one program, and --only names several".into(),
+        hint: "give one command per record".into(),
+    }
+    .into())
+}
+
+/// The exit code of what became of the program.
+fn one(calibration: &Calibration, name: &str, arguments: &Arguments) -> Result<u8> {
+    let Some(program) = calibration.programs().iter().find(|p| p.name == name) else {
+        return Ok(ANSWERED);
     };
     let started = Instant::now();
     eprintln!("== {name} ({})", program.kind);
@@ -87,22 +104,22 @@ fn one(calibration: &Calibration, name: &str, arguments: &Arguments) -> Result<(
         };
         calibration
             .measure(program, arguments.budget, samples)
-            .map(|row| {
-                format!(
-                    "effect {:.4} ({:.4} … {:.4})",
-                    row.effect, row.ci_low, row.ci_high
-                )
-            })
+            .map(|row| effect(&row))
     };
     // One program that fails must not keep the others from being measured.
     match outcome {
-        Ok(outcome) => eprintln!("== {name}: {outcome}, {} s", started.elapsed().as_secs()),
+        Ok(outcome) => {
+            eprintln!("== {name}: {outcome}, {} s", started.elapsed().as_secs());
+            Ok(ANSWERED)
+        }
         Err(error) => {
             inferno_measure::process::check_interrupted()?;
-            eprintln!("== {name}: failed: {error}");
+            eprintln!("== {name}: failed");
+            let error = Error::from(error);
+            error.tell();
+            Ok(error.exit_code())
         }
     }
-    Ok(())
 }
 
 fn effect(row: &Row) -> String {

@@ -1,7 +1,6 @@
 //! `cargo xtask compare A B`: which of two programs, records or Criterion baselines is faster.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -56,9 +55,9 @@ pub(crate) struct Arguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Two programs")]
 struct SamplingArguments {
-    /// Time for all sampling, as in `5m`
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
-    budget: Duration,
+    /// Time for all sampling, as in `5m`; 60s without it
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    budget: Option<Duration>,
     /// Compare on the scenarios of this spec, instead of on ARGS
     #[arg(long, value_name = "FILE", conflicts_with_all = ["args", "stdin", "env", "exit", "timeout"])]
     spec: Option<PathBuf>,
@@ -71,12 +70,12 @@ struct SamplingArguments {
     /// A variable beside the environment (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
-    /// The exit code that both programs must end with
-    #[arg(long, value_name = "CODE", default_value_t = 0)]
-    exit: i32,
-    /// Longest time of one process
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
-    timeout: Duration,
+    /// The exit code that both programs must end with; 0 without it
+    #[arg(long, value_name = "CODE")]
+    exit: Option<i32>,
+    /// Longest time of one process; 60s without it
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    timeout: Option<Duration>,
     /// Name of the record; without it, NEW's file name
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -119,18 +118,54 @@ impl Arguments {
     }
 
     /// Results were measured already: what would be run for them would be ignored.
-    fn refuse_workload(&self) -> Result<()> {
+    fn refuse_what_runs(&self) -> Result<()> {
         let sampling = &self.sampling;
-        if self.args.is_empty() && sampling.spec.is_none() && sampling.stdin.is_none() {
-            return Ok(());
-        }
-        Err(inferno_pgo::Error::Usage {
-            message: "ARGS, --spec and --stdin belong to two programs; these are results".into(),
-            hint: "leave them out, or name two programs".into(),
-        }
-        .into())
+        let given = [
+            ("ARGS", !self.args.is_empty()),
+            ("--spec", sampling.spec.is_some()),
+            ("--stdin", sampling.stdin.is_some()),
+            ("--budget", sampling.budget.is_some()),
+            ("--env", !sampling.env.is_empty()),
+            ("--exit", sampling.exit.is_some()),
+            ("--timeout", sampling.timeout.is_some()),
+            ("--name", sampling.name.is_some()),
+            ("--out", sampling.out.is_some()),
+            ("--remeasure", sampling.remeasure),
+        ];
+        refuse(&given, "two programs; these are results")
+    }
+
+    /// Two programs are measured side by side: nothing drifts between them, and nothing differs.
+    fn refuse_what_bridges(&self) -> Result<()> {
+        let given = [("--drift", self.drift.is_some()), ("--force", self.force)];
+        refuse(&given, "results of earlier runs; these are programs")
     }
 }
+
+/// What would be ignored is an error.
+fn refuse(given: &[(&str, bool)], belong_to: &str) -> Result<()> {
+    let given: Vec<&str> = given
+        .iter()
+        .filter(|(_, is_given)| *is_given)
+        .map(|(name, _)| *name)
+        .collect();
+    if given.is_empty() {
+        return Ok(());
+    }
+    let verb = if given.len() == 1 {
+        "belongs"
+    } else {
+        "belong"
+    };
+    Err(inferno_pgo::Error::Usage {
+        message: format!("{} {verb} to {belong_to}", given.join(", ")),
+        hint: "leave out what does not apply, or compare two of the other kind".into(),
+    }
+    .into())
+}
+
+/// Time for sampling, and for one process, without an option.
+const DEFAULT_TIME: Duration = Duration::from_mins(1);
 
 pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
     let operands = [
@@ -140,7 +175,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
     operand::subject_of([&operands[0], &operands[1]])?;
     let comparison = match &operands {
         [Operand::Record(older), Operand::Record(newer)] => {
-            arguments.refuse_workload()?;
+            arguments.refuse_what_runs()?;
             results::records(older, newer, &arguments.rule())?
         }
         [
@@ -153,11 +188,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
                 name: new_name,
             },
         ] => {
-            arguments.refuse_workload()?;
+            arguments.refuse_what_runs()?;
             let rule = arguments.rule();
             results::baselines((older, old_name), (newer, new_name), &rule)?
         }
-        _ => programs(arguments)?,
+        _ => {
+            arguments.refuse_what_bridges()?;
+            programs(arguments)?
+        }
     };
     print_as(&comparison, arguments.format)?;
     Ok(exit_code(&comparison, arguments.strict))
@@ -189,8 +227,8 @@ fn programs(arguments: &Arguments) -> Result<Comparison> {
             args: arguments.args.clone(),
             env: sampling.env.iter().cloned().collect::<BTreeMap<_, _>>(),
             stdin: sampling.stdin.clone(),
-            timeout: sampling.timeout,
-            exit: sampling.exit,
+            timeout: sampling.timeout.unwrap_or(DEFAULT_TIME),
+            exit: sampling.exit.unwrap_or(0),
         })),
     };
     let out = sampling.out.clone();
@@ -200,7 +238,7 @@ fn programs(arguments: &Arguments) -> Result<Comparison> {
         workload,
         out: out.unwrap_or_else(|| project::default_comparison(&name)),
         name,
-        budget: sampling.budget,
+        budget: sampling.budget.unwrap_or(DEFAULT_TIME),
         threshold: arguments.threshold,
         samples: if sampling.remeasure {
             Reuse::Nothing
@@ -238,8 +276,13 @@ fn print_as(comparison: &Comparison, format: Format) -> Result<()> {
                 + "\n"
         }
     };
-    // A reader that has read enough, such as `head`, is no failure.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let is_exchange = matches!(format, Format::Bmf | Format::Github | Format::Benchstat);
+    if is_exchange && exchange::is_empty(comparison) {
+        eprintln!(
+            "note: nothing was measured, so the output is empty, which the tool that reads it may refuse"
+        );
+    }
+    print::write(&text);
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! `cargo xtask doctor`: what is there, what is missing, what each is for, and how to get it. It
 //! changes nothing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use inferno_pgo::toolchain::{Compiler, LlvmProfdata};
@@ -19,7 +19,7 @@ pub(crate) fn run() -> Result<u8> {
     items.push(linker());
     items.push(pip());
     items.extend(inferno_provision::models()?.into_iter().map(of_model));
-    items.push(shellcheck());
+    items.extend(OPTIONAL.iter().map(optional));
     for item in &items {
         item.print();
     }
@@ -168,17 +168,76 @@ fn move_away(path: &Path, model: &str) -> String {
     format!("move `{}` away, then {}", path.display(), fetch(model))
 }
 
-fn shellcheck() -> Item {
-    which::which("shellcheck").map_or_else(
-        |_| Item {
+/// A program without which some command says "not measured", skips a part, or refuses.
+struct Optional {
+    name: &'static str,
+    /// Programs that will do, the first one first.
+    programs: &'static [&'static str],
+    /// A variable that names another.
+    variable: Option<&'static str>,
+    purpose: &'static str,
+    next: &'static str,
+}
+
+const OPTIONAL: [Optional; 6] = [
+    Optional {
+        name: "perf",
+        programs: &["perf"],
+        variable: None,
+        purpose: "where the time is spent, for the suitability score",
+        next: "install your system's package linux-perf or linux-tools",
+    },
+    Optional {
+        name: "valgrind",
+        programs: &["valgrind"],
+        variable: None,
+        purpose: "counted calls and branches, for the suitability score",
+        next: "install your system's package valgrind",
+    },
+    Optional {
+        name: "lld",
+        programs: &["ld.lld"],
+        variable: None,
+        purpose: "for `--layout-control`, where rustc does not bring its own",
+        next: "install your system's package lld, version 20 or newer",
+    },
+    Optional {
+        name: "hyperfine",
+        programs: &["hyperfine"],
+        variable: None,
+        purpose: "for `inferno-methods`, which puts our method beside it",
+        next: "install your system's package hyperfine",
+    },
+    Optional {
+        name: "Chromium",
+        programs: &["chromium", "chromium-browser", "google-chrome"],
+        variable: Some("INFERNO_CHROMIUM"),
+        purpose: "for the test that loads report.html, which is skipped without it",
+        next: "install your system's package chromium, or name one with INFERNO_CHROMIUM",
+    },
+    Optional {
+        name: "shellcheck",
+        programs: &["shellcheck"],
+        variable: None,
+        purpose: "for `cargo xtask lint`, which leaves scripts unchecked without it",
+        next: "install your system's package shellcheck",
+    },
+];
+
+fn optional(tool: &Optional) -> Item {
+    let named = tool.variable.and_then(std::env::var_os).map(PathBuf::from);
+    let mut on_path = tool.programs.iter();
+    let found = named
+        .filter(|path| path.is_file())
+        .or_else(|| on_path.find_map(|program| which::which(program).ok()));
+    let purpose = tool.purpose;
+    found.map_or_else(
+        || Item {
             standing: Standing::Absent,
-            name: "shellcheck",
-            detail: "for `cargo xtask lint`, which leaves scripts unchecked without it".into(),
-            next: Some("install it with your system's package manager".into()),
+            name: tool.name,
+            detail: purpose.to_owned(),
+            next: Some(tool.next.to_owned()),
         },
-        |path| {
-            let detail = format!("{}: for `cargo xtask lint`", path.display());
-            Item::there("shellcheck", detail)
-        },
+        |path| Item::there(tool.name, format!("{}: {purpose}", path.display())),
     )
 }

@@ -62,10 +62,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("error: {error}");
-            if let Some(hint) = error.hint() {
-                eprintln!("hint: {hint}");
-            }
+            error.tell();
             ExitCode::from(error.exit_code())
         }
     }
@@ -82,5 +79,40 @@ fn run(command: Command) -> Result<u8> {
         Command::Doctor => doctor::run(),
         Command::Lint => lint::run(),
         Command::Test(arguments) => test::run(&arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn options_do_not_contradict_each_other() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_document_on_the_steps_has_every_option_and_step() {
+        let document = include_str!("../../docs/pgo-steps.md");
+        let command = Arguments::command();
+        let pgo = command.find_subcommand("pgo").expect("the main job");
+        let options = pgo.get_arguments().filter_map(clap::Arg::get_long);
+        let options: Vec<String> = options
+            .filter(|name| *name != "help")
+            .map(|name| format!("`--{name}"))
+            .collect();
+        assert!(options.len() > 10, "{options:?}");
+        let steps = pgo.get_subcommands().map(clap::Command::get_name);
+        let steps = steps
+            .filter(|name| *name != "help")
+            .map(|name| format!("| `{name}` |"));
+        for part in options.into_iter().chain(steps) {
+            assert!(
+                document.contains(&part),
+                "{part} is not in docs/pgo-steps.md"
+            );
+        }
     }
 }

@@ -15,7 +15,7 @@ use inferno_pgo::plan::Plan;
 use inferno_pgo::spec::{Spec, duration};
 use inferno_pgo::stage::Reuse;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::project;
 
 #[derive(Debug, Args)]
@@ -121,7 +121,7 @@ struct RunArguments {
 struct SamplingArguments {
     #[command(flatten)]
     place: Place,
-    /// Time for all sampling, as in `5m`
+    /// Time for all sampling, as in `5m`; the benchmark of [criterion] has a budget of its own
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration::parse)]
     budget: Duration,
     /// Start over: keep nothing of earlier runs
@@ -139,8 +139,11 @@ struct SamplingArguments {
     /// Exit with 10 when a scenario is slower, with 11 when one is inconclusive
     #[arg(long)]
     gate: bool,
-    /// Print the record as JSON instead of a table
-    #[arg(long)]
+    /// How to print the record
+    #[arg(long, value_enum, default_value_t = judge::Format::Table)]
+    format: judge::Format,
+    /// The same as `--format json`
+    #[arg(long, conflicts_with = "format")]
     json: bool,
 }
 
@@ -149,7 +152,7 @@ impl SamplingArguments {
         if self.json {
             judge::Format::Json
         } else {
-            judge::Format::Table
+            self.format
         }
     }
 
@@ -246,18 +249,31 @@ fn whole(arguments: &RunArguments) -> Result<u8> {
     eprintln!("report: {}", output.report().display());
     eprintln!("page: {}", output.page().display());
     let code = arguments.sampling.exit_code(record);
-    // The answer stands, whatever comes of this.
-    if let Some(finished) = pipeline::run_criterion(&options, finished)? {
-        write_reports(&finished)?;
-        eprintln!(
-            "Criterion's report: {}",
-            project::criterion_report().display()
-        );
+    criterion(&options, finished, code)
+}
+
+/// The last stage, which has no verdict: `code` is the answer's. A gate that the answer has closed
+/// stays closed, whatever comes of this.
+fn criterion(options: &Options, finished: Finished, code: u8) -> Result<u8> {
+    let looked = pipeline::run_criterion(options, finished).and_then(|finished| {
+        finished.as_ref().map(write_reports).transpose()?;
+        Ok(finished.is_some())
+    });
+    match looked {
+        Ok(true) => eprintln!(
+            "Criterion's report is in criterion/report/index.html of the benchmark's target directory, or where CRITERION_HOME points"
+        ),
+        Ok(false) => {}
+        Err(error) if code == exit::ANSWERED => return Err(error.into()),
+        Err(error) => {
+            inferno_measure::process::check_interrupted()?;
+            Error::from(error).tell();
+        }
     }
     Ok(code)
 }
 
-fn write_reports(Finished { record, output }: &Finished) -> Result<()> {
+fn write_reports(Finished { record, output }: &Finished) -> inferno_measure::Result<()> {
     inferno_measure::write_atomically(
         &output.report(),
         inferno_report::markdown(record).as_bytes(),

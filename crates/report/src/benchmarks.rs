@@ -9,13 +9,68 @@ use std::fmt::Write as _;
 use inferno_measure::benchmarks::{Benchmark, Interval};
 
 use crate::figures;
+use crate::terminal::readable;
 
-/// A line per benchmark: time with its interval, change where there is one, outliers. `left_out` has
-/// the reason by id.
-pub fn benchmarks(found: &[Benchmark], left_out: &BTreeMap<String, String>) -> String {
-    let header = ["benchmark", "time", "95 % interval", "change", "outliers"].map(String::from);
+/// What a table compares with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Against<'a> {
+    /// The same benchmark when it was run last.
+    LastRun,
+    /// The same benchmark, as it was kept under this name.
+    Kept(&'a str),
+    /// Of benchmarks that end in `/candidate`, the one beside it that ends in `/baseline`.
+    Baseline,
+}
+
+impl Against<'_> {
+    fn header(self) -> String {
+        match self {
+            Self::LastRun => "since the last run".to_owned(),
+            Self::Kept(name) => format!("since {}", readable(name)),
+            Self::Baseline => "candidate against baseline".to_owned(),
+        }
+    }
+}
+
+/// A line per benchmark: time with its interval, how it compares, outliers. Compared is with the
+/// results that were kept under the name `kept`; without it arms with each other, and all other
+/// benchmarks with their last run. `left_out` has the reason by id.
+pub fn benchmarks(
+    found: &[Benchmark],
+    left_out: &BTreeMap<String, String>,
+    kept: Option<&str>,
+) -> String {
+    let is_arm = |benchmark: &&Benchmark| {
+        let arms = ["/baseline", "/candidate"];
+        kept.is_none() && arms.iter().any(|arm| benchmark.id.ends_with(arm))
+    };
+    let (arms, others): (Vec<&Benchmark>, Vec<&Benchmark>) = found.iter().partition(is_arm);
+    let tables = [
+        table(&arms, Against::Baseline),
+        table(&others, kept.map_or(Against::LastRun, Against::Kept)),
+    ];
+    let tables: Vec<String> = tables.into_iter().flatten().collect();
+    let mut text = tables.join("\n");
+    for (id, reason) in left_out {
+        let _infallible = writeln!(text, "{}: left out, {}", readable(id), readable(reason));
+    }
+    text
+}
+
+/// `None` without benchmarks.
+fn table(found: &[&Benchmark], against: Against<'_>) -> Option<String> {
+    if found.is_empty() {
+        return None;
+    }
+    let header = [
+        "benchmark".to_owned(),
+        "time".to_owned(),
+        "95 % interval".to_owned(),
+        against.header(),
+        "outliers".to_owned(),
+    ];
     let rows: Vec<[String; 5]> = std::iter::once(header)
-        .chain(found.iter().map(row))
+        .chain(found.iter().map(|benchmark| row(benchmark, found, against)))
         .collect();
     let width = |column: usize| {
         rows.iter()
@@ -33,28 +88,38 @@ pub fn benchmarks(found: &[Benchmark], left_out: &BTreeMap<String, String>) -> S
         text.push_str(line.join("  ").trim_end());
         text.push('\n');
     }
-    for (id, reason) in left_out {
-        let _infallible = writeln!(text, "{id}: left out, {reason}");
-    }
-    text
+    Some(text)
 }
 
-fn row(benchmark: &Benchmark) -> [String; 5] {
+fn row(benchmark: &Benchmark, found: &[&Benchmark], against: Against<'_>) -> [String; 5] {
     let Interval { center, low, high } = benchmark.time_ns;
-    let change = benchmark.change.map_or_else(
-        || "–".to_owned(),
-        |found| {
+    let compared = match against {
+        Against::Baseline => ratio(benchmark, found),
+        Against::LastRun | Against::Kept(_) => benchmark.change.map(|found| {
             let interval = figures::change_interval(1.0 + found.low, 1.0 + found.high);
             format!("{} ({interval})", figures::change(1.0 + found.center))
-        },
-    );
+        }),
+    };
     [
-        benchmark.id.clone(),
+        readable(&benchmark.id),
         time(center),
         format!("{} … {}", time(low), time(high)),
-        change,
+        compared.unwrap_or_else(|| "–".to_owned()),
         format!("{} of {}", benchmark.outliers, benchmark.samples),
     ]
+}
+
+/// The change from the baseline's time to the candidate's, between the bounds that both intervals
+/// allow: wider than an interval over pairs, which `cargo xtask pgo` has.
+fn ratio(candidate: &Benchmark, found: &[&Benchmark]) -> Option<String> {
+    let scenario = candidate.id.strip_suffix("/candidate")?;
+    let is_baseline = |other: &&&Benchmark| other.id.strip_suffix("/baseline") == Some(scenario);
+    let baseline = found.iter().find(is_baseline)?;
+    let (candidate, baseline) = (candidate.time_ns, baseline.time_ns);
+    let change = figures::change(candidate.center / baseline.center);
+    let bounds =
+        figures::change_interval(candidate.low / baseline.high, candidate.high / baseline.low);
+    Some(format!("{change} ({bounds})"))
 }
 
 /// Nanoseconds in the unit that fits.
@@ -102,7 +167,12 @@ mod tests {
             },
         ];
         let left_out = BTreeMap::from([("g/b".to_owned(), "it needs 3m".to_owned())]);
-        let text = benchmarks(&found, &left_out).replace(figures::JOINER, " ");
+        let text = benchmarks(&found, &left_out, None).replace(figures::JOINER, " ");
+        assert!(
+            text.lines()
+                .next()
+                .is_some_and(|head| head.contains("since the last run"))
+        );
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[1].starts_with("g/a        1.235 ms"), "{text}");
         assert!(lines[1].contains("−10.0 % (−11.0 % … −9.0 %)"), "{text}");
@@ -110,5 +180,52 @@ mod tests {
         assert!(lines[2].contains("12.000 ns"), "{text}");
         assert!(lines[2].contains('–'), "{text}");
         assert_eq!(lines[3], "g/b: left out, it needs 3m");
+    }
+
+    #[test]
+    fn a_candidate_stands_beside_its_own_baseline() {
+        let benchmark = |id: &str, time_ns: f64| Benchmark {
+            id: id.into(),
+            time_ns: interval(time_ns),
+            change: Some(interval(0.5)),
+            outliers: 0,
+            samples: 10,
+        };
+        let found = [
+            benchmark("g/a/baseline", 100.0),
+            benchmark("g/a/candidate", 90.0),
+            benchmark("g/b\u{1b}/candidate", 80.0),
+        ];
+        let text = benchmarks(&found, &BTreeMap::new(), None);
+        let text = text.replace(figures::JOINER, " ");
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].contains("candidate against baseline"), "{text}");
+        assert!(lines[1].contains('–'), "{text}");
+        assert!(lines[2].contains("−10.0 % (−26.4 % … +10.0 %)"), "{text}");
+        assert!(
+            lines[3].contains("g/b\u{fffd}/candidate") && lines[3].contains('–'),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_column_says_what_it_compares_with() {
+        let benchmark = |id: &str| Benchmark {
+            id: id.into(),
+            time_ns: interval(1.0),
+            change: None,
+            outliers: 0,
+            samples: 10,
+        };
+        let found = [benchmark("g/a/baseline"), benchmark("parts/tokenizer")];
+        let text = benchmarks(&found, &BTreeMap::new(), None);
+        let tables: Vec<&str> = text.split("\n\n").collect();
+        assert!(tables[0].contains("candidate against baseline"), "{text}");
+        assert!(tables[1].contains("since the last run"), "{text}");
+        let text = benchmarks(&found, &BTreeMap::new(), Some("main"));
+        assert!(
+            text.contains("since main") && !text.contains("\n\n"),
+            "{text}"
+        );
     }
 }

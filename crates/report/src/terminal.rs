@@ -14,6 +14,7 @@ use crate::comparison;
 use crate::document::{Block, Document, Standing, Text, Tone};
 use crate::sections::{self, Extent};
 use paint::Painter;
+pub(crate) use paint::readable;
 
 /// Below this nothing is readable; a narrower terminal wraps by itself.
 const WIDTH_MIN: usize = 40;

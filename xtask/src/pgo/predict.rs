@@ -16,9 +16,21 @@ pub(super) struct Arguments {
     /// Measure all inputs again
     #[arg(long)]
     fresh: bool,
-    /// Print the score as JSON
-    #[arg(long)]
+    /// How to print the score
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// The same as `--format json`
+    #[arg(long, conflicts_with = "format")]
     json: bool,
+}
+
+/// A form of the score on standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For a terminal
+    Table,
+    /// The score with its inputs
+    Json,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<u8> {
@@ -29,7 +41,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8> {
         Reuse::Unchanged
     };
     let suitability = pipeline::predict(spec, &out, reuse)?;
-    let text = if arguments.json {
+    let text = if arguments.json || arguments.format == Format::Json {
         serde_json::to_string_pretty(&suitability)
             .map_err(|error| Error::Check(error.to_string()))?
             + "\n"

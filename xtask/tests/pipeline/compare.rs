@@ -79,7 +79,13 @@ fn slow_two_unmodified_programs_are_told_apart() {
     for unknown in ["/spec", "/toolchain", "/artifacts/baseline/rustflags"] {
         assert_eq!(record.pointer(unknown), Some(&Value::Null), "{unknown}");
     }
-    assert!(out.join("report.md").is_file() && out.join("report.html").is_file());
+    for report in ["report.md", "report.html"] {
+        let text = std::fs::read_to_string(out.join(report)).expect("a report");
+        assert!(text.contains("The candidate is slower"), "{report}");
+        for foreign in ["PGO", "profile", "--layout-control", "--audit"] {
+            assert!(!text.contains(foreign), "{foreign} in {report}");
+        }
+    }
 
     let back = measured([&slow, &quick], &out, &[]).succeeded().record();
     assert_eq!(back["rows"][0]["verdict"], "faster");
@@ -215,7 +221,7 @@ fn slow_records_are_bridged_refused_or_forced() {
     assert!(forced.stdout.contains("Forced"), "{}", forced.stdout);
 
     for (format, begins) in [
-        ("markdown", "**"),
+        ("markdown", "`"),
         ("bmf", "{"),
         ("github", "["),
         ("benchstat", "BenchmarkWork/arm=baseline 1 "),
@@ -271,7 +277,12 @@ fn slow_what_is_no_good_record_is_refused_with_a_next_step() {
 
     results([&good, &quick], &[]).failed(2, "the first is a record, the second a program");
     results([&good, &scratch.path().join("missing")], &[]).failed(2, "there is no");
-    results([&good, &good], &["--", "1"]).failed(2, "belong to two programs");
+    results([&good, &good], &["--", "1"]).failed(2, "ARGS belongs to two programs");
+    let of_programs = ["--budget", "5s", "--out", "x", "--remeasure"];
+    let message = "--budget, --out, --remeasure belong to two programs";
+    results([&good, &good], &of_programs).failed(2, message);
+    let of_results = ["--drift", "0.1", "--force"];
+    results([&quick, &quick], &of_results).failed(2, "--drift, --force belong to results");
 }
 
 #[test]

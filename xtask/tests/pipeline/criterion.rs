@@ -57,15 +57,19 @@ fn slow_criterion_finds_the_gain_of_a_verified_pair() {
 /// `gain` with a section that has the workspace's benchmark run on it.
 fn declaring(bench: &str, directory: &Path) -> PathBuf {
     let spec = copy_of("gain", directory).join("pgo.toml");
-    let text = std::fs::read_to_string(&spec).expect("a spec");
+    declare(bench, &spec);
+    spec
+}
+
+fn declare(bench: &str, spec: &Path) {
+    let text = std::fs::read_to_string(spec).expect("a spec");
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
     let section = format!(
         "\n[criterion]\nmanifest = \"{}\"\npackage = \"inferno-inference\"\nbench = \"{bench}\"\n\
          default-features = false\nfeatures = [\"benches\"]\nprofile = \"dev\"\nbudget = \"8s\"\n",
         manifest.display()
     );
-    std::fs::write(&spec, text + &section).expect("a spec");
-    spec
+    std::fs::write(spec, text + &section).expect("a spec");
 }
 
 #[test]
@@ -113,6 +117,43 @@ fn slow_a_benchmark_that_fails_leaves_record_and_report() {
     }
 }
 
+#[test]
+fn slow_a_closed_gate_outweighs_a_benchmark_that_fails() {
+    let (directory, out) = (scratch(), scratch());
+    let spec = copy_of("faulty", directory.path()).join("untrained.toml");
+    declare("no_such_bench", &spec);
+    let whole = |gate: &[&str]| {
+        let mut whole = pgo(place(&spec, out.path()));
+        run(whole.args(["--budget", "12s"]).args(gate))
+    };
+    let outcome = whole(&["--gate"]);
+    assert!(outcome.stdout.contains("slower"), "{}", outcome.stdout);
+    outcome.failed(10, "the benchmark of [criterion] failed");
+    // Without a gate the answer is no failure, but the benchmark's is one.
+    whole(&[]).failed(23, "the benchmark of [criterion] failed");
+}
+
+/// `cargo xtask bench pgo` on a pair that is not there ends as the suite does, and says so.
+#[test]
+fn slow_a_suite_that_fails_tells_its_exit_code() {
+    let out = scratch();
+    let mut bench = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    bench
+        .args(["bench", "pgo"])
+        .env("INFERNO_BENCH_SPEC", fixture("gain/pgo.toml"))
+        .env("INFERNO_BENCH_OUT", out.path())
+        .env_remove("CRITERION_PROFILER");
+    let outcome = run(&mut bench);
+    assert!(
+        outcome.stderr.contains("binary verification failed"),
+        "{}",
+        outcome.stderr
+    );
+    outcome.failed(22, "the suite `pgo` ended with exit code 22");
+    run(bench.env("INFERNO_BENCH_BUDGET", "soon"))
+        .failed(2, "the suite `pgo` ended with exit code 2");
+}
+
 fn what_does_not_fit_is_named(out: &Path, home: &Path) {
     let file = home.join("left-out.json");
     let outcome = run(bench(out, home)
@@ -143,7 +184,6 @@ fn a_changed_binary_is_refused(out: &Path, home: &Path) {
     assert!(outcome.stderr.contains("cargo xtask pgo --spec"));
 }
 
-/// cargo has an exit code of its own for a benchmark that fails.
 fn refused(outcome: &Outcome, message: &str) {
     assert_ne!(outcome.code, Some(0));
     assert!(outcome.stderr.contains(message), "{}", outcome.stderr);

@@ -40,6 +40,7 @@ fn slow_what_is_missing_has_a_next_step() {
     let outcome = run(Command::new(env!("CARGO_BIN_EXE_xtask"))
         .arg("doctor")
         .env("PATH", path)
+        .env_remove("INFERNO_CHROMIUM")
         .env("LLVM_PROFDATA", "/nowhere/llvm-profdata")
         .env("INFERNO_MODELS_DIR", &models));
 
@@ -58,6 +59,12 @@ fn slow_what_is_missing_has_a_next_step() {
             "MISSING",
             "cargo xtask model fetch synthetic-tiny",
         ),
+        ("perf", "absent", "package linux-perf"),
+        ("valgrind", "absent", "package valgrind"),
+        ("lld", "absent", "package lld"),
+        ("hyperfine", "absent", "package hyperfine"),
+        ("Chromium", "absent", "package chromium"),
+        ("shellcheck", "absent", "package shellcheck"),
     ] {
         let (line, below) = lines_on(&outcome, item);
         assert!(line.starts_with(standing), "{}", outcome.stdout);

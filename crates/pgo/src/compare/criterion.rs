@@ -92,7 +92,8 @@ fn parsed<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
 fn malformed(path: &Path, what: &str) -> Error {
     Error::Usage {
         message: format!("`{}` is not Criterion's: {what}", path.display()),
-        hint: "run the benchmark again with `cargo bench -- --save-baseline NAME`".into(),
+        hint: "run the benchmark again with `cargo bench --bench BENCH -- --save-baseline NAME`"
+            .into(),
     }
 }
 

@@ -56,7 +56,7 @@ impl Operand {
                 Err(usage(
                     format!("`{}` has no baseline `{name}`", directory.display()),
                     &format!(
-                        "save one with `cargo bench -- --save-baseline {name}`; there {there}"
+                        "save one with `cargo bench --bench BENCH -- --save-baseline {name}`; there {there}"
                     ),
                 ))
             };
