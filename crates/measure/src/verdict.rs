@@ -153,10 +153,12 @@ pub(crate) enum Control {
     Unknown,
 }
 
-/// Applies the rule to an interval of an ln ratio that rests on `units` on its weaker side.
+/// Applies the rule to an interval of an ln ratio that rests on `units` on its weaker side;
+/// `spoiled` says why what it was made from cannot be trusted.
 pub(crate) fn judge_interval(
     effect: Option<Interval>,
     control: Control,
+    spoiled: Option<String>,
     units: usize,
     judging: &Judging,
 ) -> Decision {
@@ -166,7 +168,7 @@ pub(crate) fn judge_interval(
             Control::Measured(interval) => Some(interval),
             Control::Unknown => None,
         },
-        disparity: None,
+        disparity: spoiled,
         restarts: units,
         layouts: None,
         most_restarts: usize::MAX,
@@ -209,10 +211,22 @@ pub(crate) fn control_interval(samples: &Samples, alpha: f64) -> Option<Interval
     stats::location_interval(&log_effects(samples, Arm::Control), alpha)
 }
 
-/// Whether a judged scenario may be used for anything: see [`Trust`].
-fn trust(result: &ScenarioResult, judging: &Judging, scenarios: usize) -> Trust {
+/// Why a judged scenario of a record may be used for nothing; `None` where it can be trusted.
+/// `scenarios` were measured in that run.
+pub(crate) fn distrust(
+    result: &ScenarioResult,
+    judging: &Judging,
+    scenarios: usize,
+) -> Option<String> {
     let evidence = evidence_of(&result.scenario, &result.samples, judging, scenarios);
-    decide(&evidence, judging).trust
+    let decision = decide(&evidence, judging);
+    (decision.trust == Trust::Unsound).then_some(decision.reason)
+}
+
+/// The scenarios of a run that were measured, at least 1: what its intervals are simultaneous over.
+pub(crate) fn count_measured(scenarios: &[ScenarioResult]) -> usize {
+    let measured = scenarios.iter().filter(|result| result.restarts > 0);
+    measured.count().max(1)
 }
 
 /// A ratio from an interval of its logarithm.

@@ -107,6 +107,7 @@ fn evidence(a: &Benchmark, b: &Benchmark) -> Evidence {
             candidate_ns: b.per_iteration(),
         },
         control: None,
+        spoiled: None,
         notes: Vec::new(),
     }
 }

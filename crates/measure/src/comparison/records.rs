@@ -42,7 +42,11 @@ pub fn of_records(
     };
     let rows: Vec<_> = common
         .iter()
-        .map(|(a, b)| unpaired::row(evidence(a, b, pairing, rule), rule))
+        .map(|(a, b)| {
+            let mut evidence = evidence(a, b, pairing, rule);
+            evidence.spoiled = distrust("older", a, older).or_else(|| distrust("newer", b, newer));
+            unpaired::row(evidence, rule)
+        })
         .collect();
     let side = |record: &Record, name: &str| Side {
         name: name.to_owned(),
@@ -71,6 +75,13 @@ fn of_name<'a>(record: &'a Record, name: &str) -> Option<&'a ScenarioResult> {
 
 fn is_measured((a, b): &(&ScenarioResult, &ScenarioResult)) -> bool {
     a.restarts > 0 && b.restarts > 0
+}
+
+/// Why a record itself does not trust one of its scenarios.
+fn distrust(when: &str, result: &ScenarioResult, record: &Record) -> Option<String> {
+    let measured = verdict::count_measured(&record.scenarios);
+    let reason = verdict::distrust(result, &record.judging, measured)?;
+    Some(format!("the {when} record gives no answer here: {reason}"))
 }
 
 fn evidence(a: &ScenarioResult, b: &ScenarioResult, pairing: Pairing, rule: Rule) -> Evidence {
@@ -102,6 +113,7 @@ fn evidence(a: &ScenarioResult, b: &ScenarioResult, pairing: Pairing, rule: Rule
             candidate_ns: verdict::judged_times(&b.samples, Arm::Candidate),
         },
         control: spoiling.max_by(|x, y| distance(x).total_cmp(&distance(y))),
+        spoiled: None,
         notes: notes.collect(),
     }
 }

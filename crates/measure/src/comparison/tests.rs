@@ -7,6 +7,8 @@ use rand_chacha::ChaCha8Rng;
 use super::*;
 use crate::record::tests::with_times;
 use crate::record::{Record, Verdict};
+use crate::samples::{NotRun, PerArm, Surroundings};
+use crate::verdict::judge_again;
 
 const RESTARTS: usize = 20;
 
@@ -222,6 +224,72 @@ fn too_few_restarts_and_a_failed_control_give_no_answer() {
     let comparison = compared(&record('a', 'b', 1.0, 1.0, 9), &spoilt);
     assert_eq!(comparison.rows[0].verdict, Verdict::Inconclusive);
     assert!(comparison.rows[0].reason.contains("A/A control"));
+}
+
+const QUIET: Surroundings = Surroundings {
+    wall_ns: 1_000_000_000,
+    used_ns: Some(1_000_000_000),
+    waited_ns: Some(1_000_000),
+    busy_ns: Some(1_050_000_000),
+    stops: 0,
+};
+
+/// The record with other surroundings of its candidate's turns, judged again.
+fn surrounded(mut record: Record, candidate: Surroundings) -> Record {
+    for (restart, jitter_ns) in record.scenarios[0].samples.restarts.iter_mut().zip(0_u64..) {
+        let jittered = |around: Surroundings| Surroundings {
+            busy_ns: around.busy_ns.map(|busy| busy + jitter_ns * 1_000_000),
+            ..around
+        };
+        restart.surroundings = Some(PerArm {
+            baseline: jittered(QUIET),
+            control: Some(jittered(QUIET)),
+            candidate: Surroundings {
+                wall_ns: candidate.wall_ns + jitter_ns,
+                ..jittered(candidate)
+            },
+        });
+    }
+    judge_again(&record)
+}
+
+#[test]
+fn a_scenario_that_its_own_record_does_not_trust_gives_no_answer() {
+    let plain = || record('a', 'c', 0.9, 1.0, 12);
+    let elsewhere = Surroundings {
+        busy_ns: Some(2_000_000_000),
+        ..QUIET
+    };
+    let mut too_few_layouts = plain();
+    too_few_layouts.judging.layouts = Some(16);
+    for (number, restart) in (0..).zip(&mut too_few_layouts.scenarios[0].samples.restarts) {
+        restart.layout = Some(number % 12);
+    }
+    let mut not_run = plain();
+    not_run.scenarios[0].samples.not_run = Some(NotRun::NeedsBudget {
+        minimum_s: 100.0,
+        budget_s: 200.0,
+    });
+    let older = record('a', 'b', 1.0, 1.0, 11);
+    // The same samples in quiet surroundings do give one.
+    let trusted = compared(&older, &surrounded(plain(), QUIET));
+    assert_eq!(trusted.rows[0].verdict, Verdict::Faster);
+    for (spoilt, why) in [
+        (surrounded(plain(), elsewhere), "during the turns of"),
+        (
+            surrounded(plain(), Surroundings { stops: 1, ..QUIET }),
+            "stopped from outside",
+        ),
+        (judge_again(&too_few_layouts), "only 12 of at least 16"),
+        (judge_again(&not_run), "of its own"),
+    ] {
+        for (a, b, when) in [(&older, &spoilt, "newer"), (&spoilt, &older, "older")] {
+            let row = &compared(a, b).rows[0];
+            assert_eq!(row.verdict, Verdict::Inconclusive, "{why}: {}", row.reason);
+            let is_named = row.reason.contains(why) && row.reason.contains(when);
+            assert!(is_named, "{}", row.reason);
+        }
+    }
 }
 
 fn benchmark(name: &str, time_ns: f64, samples: usize, seed: u64) -> Benchmark {

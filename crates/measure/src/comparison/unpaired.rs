@@ -22,6 +22,8 @@ pub(super) struct Evidence {
     pub(super) samples: Series,
     /// Whether an A/A control has spoiled one of the series.
     pub(super) control: Option<Interval>,
+    /// Why one of the series cannot be trusted.
+    pub(super) spoiled: Option<String>,
     pub(super) notes: Vec<String>,
 }
 
@@ -55,7 +57,13 @@ pub(super) fn row(evidence: Evidence, rule: Rule) -> Row {
     };
     let units = [evidence.baseline.len(), evidence.candidate.len()];
     let control = evidence.control.map_or(Control::Unknown, Control::Measured);
-    let decision = judge_interval(deciding, control, units[0].min(units[1]), &judging);
+    let decision = judge_interval(
+        deciding,
+        control,
+        evidence.spoiled,
+        units[0].min(units[1]),
+        &judging,
+    );
     let ratio = |value: fn(&Interval) -> f64, interval: Option<Interval>| {
         interval.map(|interval| value(&interval).exp())
     };

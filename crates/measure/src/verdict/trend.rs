@@ -1,6 +1,5 @@
 //! Declared tendencies over scenarios, such as "the gain grows with concurrency".
 
-use super::decide::Trust;
 use crate::record::{ExpectationResult, ScenarioResult, TrendResult, TrendValue};
 use crate::scenario::{Direction, Judging, Trend};
 
@@ -41,11 +40,7 @@ pub fn judge_trends(
 }
 
 fn judge_trend(trend: &Trend, scenarios: &[ScenarioResult], judging: &Judging) -> TrendResult {
-    let measured = scenarios
-        .iter()
-        .filter(|result| result.restarts > 0)
-        .count()
-        .max(1);
+    let measured = super::count_measured(scenarios);
     let known: Vec<Option<Known>> = trend
         .over
         .iter()
@@ -53,7 +48,7 @@ fn judge_trend(trend: &Trend, scenarios: &[ScenarioResult], judging: &Judging) -
             let result = scenarios
                 .iter()
                 .find(|result| result.scenario.name == *name)
-                .filter(|result| super::trust(result, judging, measured) == Trust::Sound)?;
+                .filter(|result| super::distrust(result, judging, measured).is_none())?;
             value_of(&trend.metric, result)
         })
         .collect();
