@@ -169,6 +169,12 @@ fn workloads(older: &Record, newer: &Record, found: &mut Found) {
         let specs = [older, newer].map(|record| Some(short(&record.spec.as_ref()?.sha256)));
         found.add("spec", Weight::Obstacle, specs);
     }
+    // A unit of one side holds the luck of a code layout, a unit of the other does not.
+    let layouts = [older, newer].map(|record| {
+        let layouts = record.judging.layouts;
+        Some(layouts.map_or_else(|| "as linked".to_owned(), |count| count.to_string()))
+    });
+    found.add("code layouts", Weight::Obstacle, layouts);
     let turns = [older, newer].map(|record| Some(record.judging.turn_requests.to_string()));
     found.add("requests per turn", Weight::Told, turns);
 }

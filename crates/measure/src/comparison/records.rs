@@ -5,7 +5,7 @@
 //! left, and the drift allowance applies.
 
 use super::unpaired::{self, Evidence, Rule};
-use super::{COMPARISON_SCHEMA, Comparison, Pairing, Series, Side, Subject, fingerprint};
+use super::{COMPARISON_SCHEMA, Comparison, Pairing, Series, Side, Subject, Unit, fingerprint};
 use crate::comparison::pairs::units_of;
 use crate::record::{Record, ScenarioResult};
 use crate::samples::Arm;
@@ -95,16 +95,23 @@ fn evidence(a: &ScenarioResult, b: &ScenarioResult, pairing: Pairing, rule: Rule
     let alpha = ALPHA_AA / (2 * rule.rows) as f64;
     let controls = [a, b].map(|result| verdict::control_interval(&result.samples, alpha));
     let spoiling = controls.into_iter().flatten();
+    let units = [units_of(a).0, units_of(b).0];
+    let mixed = (units[0] != units[1]).then(|| {
+        "one record counts restarts, the other code layouts: only the latter's interval holds \
+         the luck of layout"
+            .to_owned()
+    });
     let notes = [("older", a), ("newer", b)]
         .into_iter()
         .flat_map(|(when, result)| {
             let disturbances = result.validity.notes.iter();
             disturbances.map(move |note| format!("{when} record: {note}"))
-        });
+        })
+        .chain(mixed);
     Evidence {
         name: a.scenario.name.clone(),
         pairing,
-        unit: units_of(b).0,
+        unit: weaker_unit(a, b),
         baseline,
         candidate,
         log_times: [times(a), times(b)],
@@ -115,6 +122,14 @@ fn evidence(a: &ScenarioResult, b: &ScenarioResult, pairing: Pairing, rule: Rule
         control: spoiling.max_by(|x, y| distance(x).total_cmp(&distance(y))),
         spoiled: None,
         notes: notes.collect(),
+    }
+}
+
+/// What both sides' units are at least: restarts, unless both were measured in code layouts.
+fn weaker_unit(a: &ScenarioResult, b: &ScenarioResult) -> Unit {
+    match (units_of(a).0, units_of(b).0) {
+        (Unit::Layout, Unit::Layout) => Unit::Layout,
+        _ => Unit::Restart,
     }
 }
 

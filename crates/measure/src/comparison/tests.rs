@@ -147,7 +147,7 @@ fn a_records_own_arms_keep_their_verdict() {
 #[test]
 fn what_could_explain_an_effect_is_an_obstacle() {
     type Change = fn(&mut Record);
-    let changes: [(&str, Change, Weight); 8] = [
+    let changes: [(&str, Change, Weight); 9] = [
         (
             "processor",
             |r| r.host.cpu_model = Some("other".into()),
@@ -175,6 +175,11 @@ fn what_could_explain_an_effect_is_an_obstacle() {
             |r| {
                 r.workloads.insert("warm/short".into(), "66".repeat(32));
             },
+            Weight::Obstacle,
+        ),
+        (
+            "code layouts",
+            |r| r.judging.layouts = Some(8),
             Weight::Obstacle,
         ),
         (
