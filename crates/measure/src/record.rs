@@ -63,6 +63,10 @@ pub struct Record {
     pub workloads: BTreeMap<String, String>,
     /// Thresholds and resources of the judgement.
     pub judging: Judging,
+    /// Version of the judgement that made verdicts and figures from the samples
+    /// ([`crate::verdict::STATISTICS`]); 1 in records that do not say.
+    #[serde(default = "first_statistics")]
+    pub statistics: u32,
     /// Result and samples by scenario, in the spec's order.
     pub scenarios: Vec<ScenarioResult>,
     /// Declared tendencies over scenarios.
@@ -73,6 +77,10 @@ pub struct Record {
     pub suitability: Option<Suitability>,
     /// Wall time by stage.
     pub timings: Timings,
+}
+
+fn first_statistics() -> u32 {
+    1
 }
 
 #[cfg(test)]

@@ -11,9 +11,11 @@ use statrs::distribution::{ContinuousCDF as _, StudentsT};
 const MAD_TO_SD: f64 = 1.482_602_218_505_602;
 /// Power at which the minimum detectable effect is stated.
 const POWER: f64 = 0.80;
-/// From so many values on, [`location_interval`] rests on signed ranks. Below, t intervals are the
-/// narrower ones for near-normal noise, and reach every level (see `docs/measuring.md`).
-pub const LEAST_FOR_SIGNED_RANK: usize = 25;
+/// The smallest rank sum that a signed-rank test must reject for an interval to rest on it: so
+/// many of the extreme pairwise means lie outside of either bound. With fewer, a bound is made by the
+/// few most extreme values, and t intervals are the narrower ones (see `docs/measuring.md`). It is
+/// reached by 12 values at 0.05, and by 15 at 0.05 ÷ 8.
+const LEAST_REJECTED_SUM: usize = 13;
 
 /// Location and two-sided interval of a sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,10 +49,10 @@ pub(crate) enum IntervalKind {
     SignedRank,
 }
 
-/// The rule by which an interval is made. It looks at the number of values alone, never at the
-/// values: else the choice would bend the error probability.
-pub(crate) fn interval_kind(count: usize) -> IntervalKind {
-    if count >= LEAST_FOR_SIGNED_RANK {
+/// The rule by which an interval is made. It looks at the number of values and the error
+/// probability alone, never at the values: else the choice would bend the error probability.
+pub(crate) fn interval_kind(count: usize, alpha: f64) -> IntervalKind {
+    if signed_rank::tail_probability(count, LEAST_REJECTED_SUM) <= alpha / 2.0 {
         IntervalKind::SignedRank
     } else {
         IntervalKind::StudentT
@@ -58,9 +60,14 @@ pub(crate) fn interval_kind(count: usize) -> IntervalKind {
 }
 
 /// Location and two-sided interval with error probability `alpha`, by [`interval_kind`]. `None`
-/// below two values, and where signed ranks cannot reach `alpha` (2 ÷ 2ⁿ: below one in ten million).
+/// below two values.
 pub fn location_interval(values: &[f64], alpha: f64) -> Option<Interval> {
-    match interval_kind(values.len()) {
+    interval_of(interval_kind(values.len(), alpha), values, alpha)
+}
+
+/// The same of a given kind. `None` also where signed ranks cannot reach `alpha` (2 ÷ 2ⁿ).
+pub(crate) fn interval_of(kind: IntervalKind, values: &[f64], alpha: f64) -> Option<Interval> {
+    match kind {
         IntervalKind::StudentT => t_interval(values, alpha),
         IntervalKind::SignedRank => signed_rank::interval(values, alpha),
     }
@@ -175,12 +182,16 @@ fn interval_with(values: &[f64], multiplier: f64) -> Option<Interval> {
 
 /// Minimum detectable effect: the true shift that a two-sided test at `alpha` finds with 80 %
 /// power, (t₁₋α⁄₂ + t₀.₈) × standard error with n − 1 degrees of freedom. The standard error is
-/// the one that [`location_interval`] implies: its half-width ÷ t₁₋α⁄₂.
+/// the one that the interval of `kind` implies: its half-width ÷ t₁₋α⁄₂.
 ///
 /// Bloom, "Minimum detectable effects: a simple way to report the statistical power of
 /// experimental designs", Evaluation Review 19 (1995), 547–556.
-pub(crate) fn minimum_detectable_effect(values: &[f64], alpha: f64) -> Option<f64> {
-    let interval = location_interval(values, alpha)?;
+pub(crate) fn minimum_detectable_effect(
+    kind: IntervalKind,
+    values: &[f64],
+    alpha: f64,
+) -> Option<f64> {
+    let interval = interval_of(kind, values, alpha)?;
     let sure = t_quantile(1.0 - alpha / 2.0, values.len())?;
     let powerful = t_quantile(POWER, values.len())?;
     Some(interval.half_width() / sure * (sure + powerful))
@@ -242,23 +253,26 @@ mod tests {
         close(Some(interval.center), 5.0);
         close(Some(interval.half_width()), 1.787_48);
         close(
-            minimum_detectable_effect(&values, 0.05),
+            minimum_detectable_effect(IntervalKind::StudentT, &values, 0.05),
             (2.364_62 + 0.896_03) * 0.755_93,
         );
         assert_eq!(t_interval(&[1.0], 0.05), None);
     }
 
     #[test]
-    fn the_number_of_values_alone_chooses_the_interval() {
+    fn number_and_level_alone_choose_the_interval() {
         let values: Vec<f64> = (0..25).map(|i| f64::from(i * i)).collect();
-        assert_eq!(
-            location_interval(&values, 0.05),
-            signed_rank::interval(&values, 0.05)
-        );
-        let fewer = &values[..24];
-        assert_eq!(location_interval(fewer, 0.05), t_interval(fewer, 0.05));
+        for (alpha, least) in [(0.05, 12), (0.01, 15), (0.05 / 8.0, 15), (0.01 / 8.0, 18)] {
+            let (enough, fewer) = (&values[..least], &values[..least - 1]);
+            let ranks = signed_rank::interval(enough, alpha);
+            assert_eq!(location_interval(enough, alpha), ranks, "{alpha}");
+            let t = t_interval(fewer, alpha);
+            assert_eq!(location_interval(fewer, alpha), t, "{alpha}");
+        }
         // The strictest level that the verdicts of a thousand scenarios ask for.
         assert!(location_interval(&values, 0.01 / 1000.0).is_some());
+        assert_eq!(interval_kind(2000, 0.05), IntervalKind::SignedRank);
+        assert_eq!(interval_kind(0, 0.05), IntervalKind::StudentT);
     }
 
     #[test]

@@ -24,11 +24,17 @@ use crate::plan::most_restarts;
 use crate::record::{Declared, Estimate, Record, ScenarioResult, Validity};
 use crate::samples::{Arm, Pair, Phase, Restart, Samples};
 use crate::scenario::Judging;
-use crate::stats::{self, Interval};
+use crate::stats::{self, Interval, IntervalKind};
 
 pub(crate) use decide::Decision;
 use decide::{Evidence, Trust, decide};
 
+/// Version of the judgement; raised whenever the same samples would be judged otherwise, in a figure
+/// or in a sentence. Records say which one judged them.
+///
+/// 1: t intervals below 25 values, signed ranks from there on. 2: signed ranks by number and level
+/// ([`stats::interval_kind`]), code layouts always by t, waiting by correction.
+pub const STATISTICS: u32 = 2;
 /// Error probability of the intervals for display, and of all verdicts of a run together.
 pub(crate) const ALPHA: f64 = 0.05;
 /// Error probability with which the A/A control makes a scenario inconclusive, over all
@@ -69,6 +75,7 @@ pub fn judge_again(record: &Record) -> Record {
         .collect();
     let trends = judge_trends(&declared, &scenarios, &record.judging);
     Record {
+        statistics: STATISTICS,
         scenarios,
         trends,
         ..record.clone()
@@ -85,8 +92,11 @@ fn judge_one(measured: &Measured, judging: &Judging, scenarios: usize) -> Scenar
     let controls = log_ratios(&restarts, Arm::Control, wall_ns);
     let evidence = evidence_of(&measured.scenario, &measured.samples, judging, scenarios);
     let decision = decide(&evidence, judging);
-    let display = stats::location_interval(&effects, ALPHA);
-    let aa = stats::location_interval(&controls, ALPHA).map(estimate);
+    let strictest = ALPHA / scenarios as f64;
+    let kind = kind_of(&restarts, &effects, strictest);
+    let display = stats::interval_of(kind, &effects, ALPHA);
+    let aa_kind = kind_of(&restarts, &controls, ALPHA_AA / scenarios as f64);
+    let aa = stats::interval_of(aa_kind, &controls, ALPHA).map(estimate);
     let simultaneous = evidence.effect.map(estimate);
     let shown = display.map(estimate);
     let expectation = measured
@@ -106,14 +116,14 @@ fn judge_one(measured: &Measured, judging: &Judging, scenarios: usize) -> Scenar
         pairs: count(restarts.iter().map(|restart| judged(restart).count()).sum()),
         restarts: count(restarts.len()),
         layouts: layouts_of(&restarts),
-        mde: stats::minimum_detectable_effect(&effects, ALPHA / scenarios as f64).map(f64::exp_m1),
+        mde: stats::minimum_detectable_effect(kind, &effects, strictest).map(f64::exp_m1),
         noise_floor: aa.map(|aa| (aa.ci_high - 1.0).abs().max((1.0 - aa.ci_low).abs())),
         aa,
         restart_sd: stats::standard_deviation(&restart_effects),
         layout_sd: layouts_of(&restarts).and(stats::standard_deviation(&effects)),
         pair_sd: pair_sd(&restarts),
-        costs: figures::costs(&restarts),
-        metrics: figures::metrics(&measured.scenario, &restarts),
+        costs: figures::costs(&restarts, strictest),
+        metrics: figures::metrics(&measured.scenario, &restarts, strictest),
         expectation,
         validity: validity(&restarts),
         idle_cpu_ns: idle_cpu_ns(&restarts),
@@ -131,17 +141,34 @@ fn evidence_of<'a>(
     let restarts = restarts_of(samples);
     let effects = log_ratios(&restarts, Arm::Candidate, wall_ns);
     let controls = log_ratios(&restarts, Arm::Control, wall_ns);
-    let effect = stats::location_interval(&effects, ALPHA / scenarios as f64);
+    let effect = interval(&restarts, &effects, ALPHA / scenarios as f64);
     let threshold = decide::log_threshold(judging);
     Evidence {
         effect,
         disparity: surroundings::disparity(&restarts, effect, threshold, scenarios),
-        control: stats::location_interval(&controls, ALPHA_AA / scenarios as f64),
+        control: interval(&restarts, &controls, ALPHA_AA / scenarios as f64),
         restarts: restarts.len(),
         layouts: layouts_of(&restarts).map(|layouts| layouts as usize),
         most_restarts: most_restarts(scenario.kind, judging) as usize,
         not_run: samples.not_run.as_ref(),
     }
+}
+
+/// How an interval of units' values is made. `strictest` is the smallest error probability that is
+/// asked of them: so the interval for display is of the same kind as the one that decides.
+///
+/// Signed ranks need no assumption on the noise because the order within a pair is random. Nothing
+/// makes the luck of a code layout symmetric; so layouts have t intervals.
+fn kind_of(restarts: &[&Restart], values: &[f64], strictest: f64) -> IntervalKind {
+    match layouts_of(restarts) {
+        Some(_) => IntervalKind::StudentT,
+        None => stats::interval_kind(values.len(), strictest),
+    }
+}
+
+/// The interval of units' values where `alpha` is the strictest level that is asked of them.
+fn interval(restarts: &[&Restart], values: &[f64], alpha: f64) -> Option<Interval> {
+    stats::interval_of(kind_of(restarts, values, alpha), values, alpha)
 }
 
 /// What an A/A control says about an interval.
@@ -208,7 +235,12 @@ fn times_of(restart: &Restart, arm: Arm) -> impl Iterator<Item = f64> {
 
 /// The A/A control's interval of an ln ratio with error probability `alpha`.
 pub(crate) fn control_interval(samples: &Samples, alpha: f64) -> Option<Interval> {
-    stats::location_interval(&log_effects(samples, Arm::Control), alpha)
+    let restarts = restarts_of(samples);
+    interval(
+        &restarts,
+        &log_ratios(&restarts, Arm::Control, wall_ns),
+        alpha,
+    )
 }
 
 /// Why a judged scenario of a record may be used for nothing; `None` where it can be trusted.

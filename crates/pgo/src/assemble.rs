@@ -91,6 +91,7 @@ pub(crate) fn record(
         },
         workloads,
         judging,
+        statistics: inferno_measure::verdict::STATISTICS,
         scenarios,
         trends,
         hints: Vec::new(),

@@ -9,7 +9,7 @@ use super::{COMPARISON_SCHEMA, Comparison, Pairing, Series, Side, Subject, Unit,
 use crate::comparison::pairs::units_of;
 use crate::record::{Record, ScenarioResult};
 use crate::samples::Arm;
-use crate::verdict::{self, ALPHA_AA};
+use crate::verdict::{self, ALPHA_AA, STATISTICS};
 
 /// Compares the candidates of two records, scenario by scenario. `names` are what people call the
 /// older and the newer record, `threshold` and `drift` are shares.
@@ -157,6 +157,15 @@ fn notes(older: &Record, newer: &Record, pairing: Pairing) -> Vec<String> {
                 .to_owned()
         }
     });
+    for (record, which) in [(older, "older"), (newer, "newer")] {
+        if record.statistics != STATISTICS {
+            notes.push(format!(
+                "The {which} record was judged by version {} of the statistics; here its samples are \
+                 judged by version {STATISTICS}.",
+                record.statistics
+            ));
+        }
+    }
     if older.created > newer.created {
         notes.push("The first record is the newer one: it is named as the older.".to_owned());
     }

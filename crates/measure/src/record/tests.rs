@@ -9,7 +9,7 @@ use super::*;
 use crate::campaign::Measured;
 use crate::samples::{Arm, HostBlock, Output, Pair, PerArm, Phase, Restart, Sample, Samples};
 use crate::scenario::{Better, Direction, Expectation, Pin, Role, Trend};
-use crate::verdict::{judge, judge_again, judge_trends};
+use crate::verdict::{STATISTICS, judge, judge_again, judge_trends};
 
 fn sample(wall_ns: u64) -> Sample {
     Sample {
@@ -154,6 +154,7 @@ fn full() -> Record {
         },
         workloads: [("warm/short".to_owned(), "55".repeat(32))].into(),
         judging,
+        statistics: STATISTICS,
         scenarios,
         trends,
         hints: vec![Hint {
@@ -228,6 +229,100 @@ fn a_record_that_contradicts_its_samples_is_known_by_the_field() {
     let mut doubled = untouched;
     doubled.scenarios.push(doubled.scenarios[0].clone());
     assert_eq!(doubled.contradiction().unwrap().judged, "once");
+}
+
+/// Every path to a leaf of a value.
+fn leaves(value: &Value, at: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                leaves(member, &format!("{at}/{name}"), found);
+            }
+        }
+        Value::Array(items) => {
+            for (place, item) in items.iter().enumerate() {
+                leaves(item, &format!("{at}/{place}"), found);
+            }
+        }
+        _ => found.push(at.to_owned()),
+    }
+}
+
+/// The leaf as somebody who edits the file would change it.
+fn edited_leaf(value: &Value) -> Option<Value> {
+    Some(match value {
+        Value::Number(number) if number.is_f64() => json!(number.as_f64()? * 1.001 + 0.001),
+        Value::Number(number) => json!(number.as_u64()? + 1),
+        Value::Bool(yes) => json!(!yes),
+        Value::String(text) => json!(format!("{text}!")),
+        _ => return None,
+    })
+}
+
+#[test]
+fn no_judged_leaf_of_a_record_can_be_edited_unseen() {
+    // What the judgement takes over from the declarations.
+    const DECLARED: [&str; 10] = [
+        "/name",
+        "/group",
+        "/kind",
+        "/cache",
+        "/pin",
+        "/class/0",
+        "/role",
+        "/expected",
+        "/metric_definitions",
+        "/samples",
+    ];
+    let record = full();
+    assert_eq!(record.contradiction(), None);
+    let whole = serde_json::to_value(&record).unwrap();
+    let mut paths = Vec::new();
+    leaves(&whole["scenarios"][0], "/scenarios/0", &mut paths);
+    for field in ["values", "result", "detail"] {
+        let at = format!("/trends/0/{field}");
+        leaves(whole.pointer(&at).unwrap(), &at, &mut paths);
+    }
+    paths.retain(|path| {
+        let within = path.trim_start_matches("/scenarios/0");
+        let is_declared = DECLARED.iter().any(|field| within.starts_with(field));
+        !is_declared && !(path.starts_with("/trends") && path.ends_with("/scenario"))
+    });
+    assert!(paths.len() > 40, "{paths:?}");
+    let mut tried = 0;
+    for path in paths {
+        let mut edited = whole.clone();
+        let leaf = edited.pointer_mut(&path).unwrap();
+        let Some(value) = edited_leaf(leaf) else {
+            continue;
+        };
+        *leaf = value;
+        // A word that is none of an enumeration is no record at all.
+        let Ok(record) = serde_json::from_value::<Record>(edited) else {
+            continue;
+        };
+        tried += 1;
+        assert!(record.contradiction().is_some(), "{path}");
+    }
+    assert!(tried > 30, "{tried}");
+}
+
+#[test]
+fn a_record_of_other_statistics_is_judged_anew_and_not_called_edited() {
+    let mut record = with_times(&[[50e6, 50e6, 40e6]; 9]);
+    record.scenarios[0].effect = Some(0.5);
+    assert!(record.contradiction().is_some());
+    record.statistics = 1;
+    assert_eq!(record.contradiction(), None);
+    let again = judge_again(&record);
+    assert_eq!(
+        (again.statistics, again.contradiction()),
+        (STATISTICS, None)
+    );
+    // What cannot have been sampled is refused whatever the statistics.
+    let restart = &mut record.scenarios[0].samples.restarts[3];
+    restart.pairs[1].candidate.wall_ns = 0;
+    assert!(record.contradiction().is_some());
 }
 
 fn profile() -> Profile {
@@ -321,6 +416,10 @@ fn a_published_record_is_read() {
     let record = Record::read(&published).unwrap();
     assert!(record.spec.is_some() && record.toolchain.is_some());
     assert!(record.artifacts.baseline.rustflags.is_some());
+    // It was judged by other statistics, which is no contradiction.
+    assert_eq!(record.statistics, 1);
+    assert_eq!(record.contradiction(), None);
+    assert_eq!(judge_again(&record).statistics, STATISTICS);
 }
 
 #[test]

@@ -65,7 +65,21 @@ fn counted_quantile(count: usize, tail: f64) -> Option<usize> {
         .checked_sub(1)
 }
 
-/// The same from the normal distribution with the mean and variance of T⁺.
+/// P(T⁺ ≤ `sum`) of `count` values without a shift.
+pub(super) fn tail_probability(count: usize, sum: usize) -> f64 {
+    let mut probability = vec![0.0; sum + 1];
+    probability[0] = 1.0;
+    for rank in 1..=count {
+        for sum in (0..probability.len()).rev() {
+            let with = sum.checked_sub(rank).map_or(0.0, |rest| probability[rest]);
+            probability[sum] = f64::midpoint(probability[sum], with);
+        }
+    }
+    probability.iter().sum()
+}
+
+/// The largest rank sum as in [`counted_quantile`], from the normal distribution with the mean and
+/// variance of T⁺.
 fn normal_quantile(count: usize, tail: f64) -> Option<usize> {
     let n = count as f64;
     let mean = n * (n + 1.0) / 4.0;
@@ -98,6 +112,19 @@ mod tests {
             (0, 0.5, None),
         ] {
             assert_eq!(counted_quantile(count, tail), expected, "{count} {tail}");
+        }
+    }
+
+    #[test]
+    fn the_tail_agrees_with_the_quantiles() {
+        // Of three values the sums are 0, 1, 2, 3 (twice), 4, 5 and 6.
+        for (sum, eighths) in [(0, 1.0), (2, 3.0), (3, 5.0), (6, 8.0), (20, 8.0)] {
+            assert_eq!(tail_probability(3, sum), eighths / 8.0);
+        }
+        for (count, tail) in [(12, 0.025), (20, 0.005), (40, 0.01 / 30.0)] {
+            let quantile = counted_quantile(count, tail).unwrap();
+            assert!(tail_probability(count, quantile) <= tail);
+            assert!(tail_probability(count, quantile + 1) > tail);
         }
     }
 

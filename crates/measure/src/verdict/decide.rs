@@ -90,22 +90,34 @@ pub(super) fn decide(evidence: &Evidence<'_>, judging: &Judging) -> Decision {
     };
     let interval = told(&effect, evidence);
     let threshold = percent(judging.threshold);
-    if effect.low > -delta && effect.high < delta {
-        let reason = format!("the simultaneous interval ({interval}) lies inside ±{threshold}");
-        return sound(Verdict::NoDifference, reason);
+    match answer(&effect, delta) {
+        Verdict::NoDifference => {
+            let reason = format!("the simultaneous interval ({interval}) lies inside ±{threshold}");
+            sound(Verdict::NoDifference, reason)
+        }
+        verdict @ (Verdict::Faster | Verdict::Slower) => {
+            let reason = format!(
+                "the simultaneous interval ({interval}) excludes 1 and the effect is at least {threshold}"
+            );
+            sound(verdict, reason)
+        }
+        Verdict::Inconclusive => undecided(&effect, evidence, judging),
     }
-    if effect.excludes(0.0) && effect.center.abs() >= delta {
-        let verdict = if effect.center < 0.0 {
+}
+
+/// The answer that an interval of ln ratios gives by itself.
+pub(super) fn answer(effect: &Interval, log_threshold: f64) -> Verdict {
+    if effect.low > -log_threshold && effect.high < log_threshold {
+        Verdict::NoDifference
+    } else if effect.excludes(0.0) && effect.center.abs() >= log_threshold {
+        if effect.center < 0.0 {
             Verdict::Faster
         } else {
             Verdict::Slower
-        };
-        let reason = format!(
-            "the simultaneous interval ({interval}) excludes 1 and the effect is at least {threshold}"
-        );
-        return sound(verdict, reason);
+        }
+    } else {
+        Verdict::Inconclusive
     }
-    undecided(&effect, evidence, judging)
 }
 
 fn measured(evidence: &Evidence<'_>, judging: &Judging) -> Option<Interval> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ALPHA, estimate, judged, log_ratios, wall_ns};
+use super::{ALPHA, estimate, judged, kind_of, log_ratios, wall_ns};
 use crate::record::{Declared, MetricResult, Summary};
 use crate::samples::{Arm, Restart, Sample};
 use crate::scenario::Better;
@@ -13,8 +13,9 @@ const LEAST_FOR_P99: usize = 100;
 
 type Figure = fn(&Sample) -> Option<f64>;
 
-/// Time and other costs that are measured without asking the program.
-pub(super) fn costs(restarts: &[&Restart]) -> BTreeMap<String, MetricResult> {
+/// Time and other costs that are measured without asking the program. `strictest` is the error
+/// probability with which the scenario's verdict is made.
+pub(super) fn costs(restarts: &[&Restart], strictest: f64) -> BTreeMap<String, MetricResult> {
     let figures: [(&str, &str, Figure); 5] = [
         ("wall_ns", "ns", wall_ns),
         ("cpu_ns", "ns", |sample| {
@@ -35,16 +36,17 @@ pub(super) fn costs(restarts: &[&Restart]) -> BTreeMap<String, MetricResult> {
         .filter_map(|(name, unit, figure)| {
             Some((
                 name.to_owned(),
-                result(restarts, unit, Better::Lower, figure)?,
+                result(restarts, strictest, unit, Better::Lower, figure)?,
             ))
         })
         .collect()
 }
 
-/// The figures that the program reports.
+/// The figures that the program reports; `strictest` as for [`costs`].
 pub(super) fn metrics(
     declared: &Declared,
     restarts: &[&Restart],
+    strictest: f64,
 ) -> BTreeMap<String, MetricResult> {
     declared
         .metric_definitions
@@ -53,7 +55,7 @@ pub(super) fn metrics(
             let figure = |sample: &Sample| sample.metrics.get(&metric.name).copied();
             Some((
                 metric.name.clone(),
-                result(restarts, &metric.unit, metric.better, figure)?,
+                result(restarts, strictest, &metric.unit, metric.better, figure)?,
             ))
         })
         .collect()
@@ -62,6 +64,7 @@ pub(super) fn metrics(
 /// `None` when an arm has no such figure.
 fn result(
     restarts: &[&Restart],
+    strictest: f64,
     unit: &str,
     better: Better,
     figure: impl Fn(&Sample) -> Option<f64>,
@@ -74,7 +77,11 @@ fn result(
     // A ratio needs positive values on both sides; leaving out some would bend it.
     let positive = baseline.iter().chain(&candidate).all(|&value| value > 0.0);
     let ratio = positive
-        .then(|| stats::location_interval(&log_ratios(restarts, Arm::Candidate, &figure), ALPHA))
+        .then(|| {
+            let ratios = log_ratios(restarts, Arm::Candidate, &figure);
+            let kind = kind_of(restarts, &ratios, strictest);
+            stats::interval_of(kind, &ratios, ALPHA)
+        })
         .flatten()
         .map(estimate);
     Some(MetricResult {

@@ -27,7 +27,7 @@ use super::{ALPHA, ALPHA_AA};
 use crate::plan::{self, Demand, Sampling};
 use crate::record::Verdict;
 use crate::scenario::{Judging, Pin};
-use crate::stats;
+use crate::stats::{self, IntervalKind};
 
 /// Simulated runs: of every test run, and of the slow one that the figures are quoted from.
 const FEW_RUNS: u32 = 1_000;
@@ -88,9 +88,17 @@ fn simulate(plan: Plan, runs: u32, true_effect: f64, seed: u64) -> Tally {
     let mut detectable = Vec::with_capacity(runs as usize);
     for _ in 0..runs {
         let run = run(plan, true_effect, &mut random);
+        let interval = |values: &[f64], alpha: f64, strictest: f64| {
+            let kind = match plan.layouts {
+                Some(_) => IntervalKind::StudentT,
+                None => stats::interval_kind(values.len(), strictest),
+            };
+            (kind, stats::interval_of(kind, values, alpha))
+        };
+        let (kind, effect) = interval(&run.candidate, alpha(ALPHA), alpha(ALPHA));
         let evidence = Evidence {
-            effect: stats::location_interval(&run.candidate, alpha(ALPHA)),
-            control: stats::location_interval(&run.control, alpha(ALPHA_AA)),
+            effect,
+            control: interval(&run.control, alpha(ALPHA_AA), alpha(ALPHA_AA)).1,
             restarts: plan.restarts,
             layouts: plan.layouts,
             disparity: None,
@@ -98,10 +106,11 @@ fn simulate(plan: Plan, runs: u32, true_effect: f64, seed: u64) -> Tally {
             not_run: None,
         };
         verdicts[decide(&evidence, &judging).verdict as usize] += 1;
-        let display = stats::location_interval(&run.candidate, ALPHA).expect("enough restarts");
+        let display = interval(&run.candidate, ALPHA, alpha(ALPHA)).1;
+        let display = display.expect("enough restarts");
         covered += u32::from(!display.excludes(true_effect));
         detectable.extend(
-            stats::minimum_detectable_effect(&run.candidate, alpha(ALPHA)).map(f64::exp_m1),
+            stats::minimum_detectable_effect(kind, &run.candidate, alpha(ALPHA)).map(f64::exp_m1),
         );
     }
     let share = |verdict: Verdict| f64::from(verdicts[verdict as usize]) / f64::from(runs);
@@ -274,6 +283,25 @@ fn eight_code_layouts_are_honest() {
     assert_honest(&equal, &shifted);
 }
 
+/// The least numbers of cold pairs that signed ranks are used for, with one scenario and with eight.
+#[test]
+fn few_cold_pairs_are_honest() {
+    for (restarts, scenarios) in [(12, 1), (15, 8)] {
+        let plan = cold(restarts, scenarios);
+        let (equal, shifted) = simulate_both("few cold pairs", plan, FEW_RUNS);
+        assert_honest(&equal, &shifted);
+    }
+}
+
+fn cold(restarts: usize, scenarios: usize) -> Plan {
+    Plan {
+        restarts,
+        pairs: 1,
+        scenarios,
+        ..DEFAULT
+    }
+}
+
 #[test]
 fn slow_all_plans_are_honest_and_the_default_sees_enough() {
     assert_default_sees_enough(RUNS);
@@ -347,30 +375,13 @@ fn slow_all_plans_are_honest_and_the_default_sees_enough() {
                 ..DEFAULT
             },
         ),
-        (
-            "cold",
-            Plan {
-                restarts: 20,
-                pairs: 1,
-                ..DEFAULT
-            },
-        ),
-        (
-            "cold, many",
-            Plan {
-                restarts: 60,
-                pairs: 1,
-                ..DEFAULT
-            },
-        ),
-        (
-            "cold, very many",
-            Plan {
-                restarts: 300,
-                pairs: 1,
-                ..DEFAULT
-            },
-        ),
+        ("cold, the least", cold(10, 1)),
+        ("cold, the least with signed ranks", cold(12, 1)),
+        ("the same, over eight scenarios", cold(15, 8)),
+        ("cold", cold(20, 1)),
+        ("cold over eight scenarios", cold(20, 8)),
+        ("cold, many", cold(60, 1)),
+        ("cold, very many", cold(300, 1)),
     ] {
         let (equal, shifted) = simulate_both(name, plan, RUNS);
         assert_honest(&equal, &shifted);

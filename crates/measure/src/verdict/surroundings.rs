@@ -4,15 +4,14 @@
 //! goes with the candidate alone, such as a program that computes whenever the candidate runs.
 //! Takes the restarts; gives the reason why their effect cannot be trusted.
 
-use super::{ALPHA_AA, by_unit, stats};
+use super::decide::answer;
+use super::{ALPHA_AA, by_unit, interval};
 use crate::samples::{Arm, Restart, Surroundings};
 use crate::stats::Interval;
 
 /// Others' time on the cores, in cores, by which the arms' turns must differ to count: less than
 /// this moves an arm on another core by less than other noise does.
 const OTHERS_LIMIT: f64 = 0.1;
-/// Share of the effect that a difference in waiting must explain to count.
-const EXPLAINED_LIMIT: f64 = 0.5;
 /// Share of the restarts in which a worker may have been stopped from outside: the value of a
 /// restart is robust against one such request, and the interval against few such restarts.
 const STOPPED_LIMIT: f64 = 0.1;
@@ -47,7 +46,8 @@ fn stopped(restarts: &[&Restart]) -> Option<String> {
     })
 }
 
-/// The arms waited for a core to different extents, and that explains much of the effect.
+/// The arms waited for a core to different extents, and the answer would be another without that:
+/// the effect is judged again, corrected by either bound of the difference.
 fn waiting(
     restarts: &[&Restart],
     effect: Option<Interval>,
@@ -58,24 +58,42 @@ fn waiting(
     // side hold the turn up as much as they do on average.
     let delay = |around: &Surroundings| {
         let (used, waited) = (around.used_ns?, around.waited_ns?);
+        // Nobody waits for others longer than these compute: the rest is the arm's own threads
+        // waiting for each other.
+        let others = around.busy_ns.map(|busy| busy.saturating_sub(used));
+        let waited = waited.min(others.unwrap_or(waited));
         let wanted = used + waited;
         let whole = around.wall_ns.max(wanted).max(1) as f64;
         // Never the whole: ticks and clocks differ by a little.
         Some(-(1.0 - (waited as f64 / whole).min(0.99)).ln())
     };
     let interval = difference(restarts, alpha, delay).filter(|interval| interval.excludes(0.0))?;
-    let size = effect.map_or(0.0, |effect| effect.center.abs());
-    let limit = (log_threshold * EXPLAINED_LIMIT).max(size * EXPLAINED_LIMIT);
-    (interval.center.abs() >= limit).then(|| {
+    let effect = effect?;
+    let found = answer(&effect, log_threshold);
+    let corrected = |delay: f64| Interval {
+        center: effect.center - delay,
+        low: effect.low - delay,
+        high: effect.high - delay,
+    };
+    let bounds = [interval.low, interval.high];
+    let changes = |delay: f64| answer(&corrected(delay), log_threshold) != found;
+    bounds.into_iter().any(changes).then(|| {
+        let (least, most) = magnitudes(interval);
         format!(
-            "the {} waited for a core longer than the other arm, by {:.1} % of the time \
-             ({:.1} … {:.1} % at 99 %)",
+            "the {} waited for a core longer than the other arm, by {:.2} % of the time \
+             ({:.2} … {:.2} %), and the answer would be another without that",
             longer(interval),
             interval.center.abs() * 100.0,
-            interval.low * 100.0,
-            interval.high * 100.0
+            least * 100.0,
+            most * 100.0
         )
     })
+}
+
+/// Bounds of an interval that excludes 0 by their distance from it.
+fn magnitudes(interval: Interval) -> (f64, f64) {
+    let (low, high) = (interval.low.abs(), interval.high.abs());
+    (low.min(high), low.max(high))
 }
 
 /// Others computed more during one arm's turns than during the other's, both per turn and per
@@ -90,12 +108,11 @@ fn others(restarts: &[&Restart], alpha: f64) -> Option<String> {
     let per_turn =
         difference(restarts, alpha, others_s).filter(|interval| interval.excludes(0.0))?;
     (per_turn.center.signum() * per_time.center.signum() > 0.0).then(|| {
+        let (least, most) = magnitudes(per_time);
         format!(
-            "something else used {:.2} cores more during the turns of the {} ({:.2} … {:.2} at 99 %)",
+            "something else used {:.2} cores more during the turns of the {} ({least:.2} … {most:.2})",
             per_time.center.abs(),
             longer(per_time),
-            per_time.low,
-            per_time.high
         )
     })
 }
@@ -110,7 +127,7 @@ fn difference(
         let of_arm = |arm| figure(&around(restart, arm)?);
         Some(of_arm(Arm::Candidate)? - of_arm(Arm::Baseline)?)
     };
-    stats::location_interval(&by_unit(restarts, of_restart), alpha)
+    interval(restarts, &by_unit(restarts, of_restart), alpha)
 }
 
 fn around(restart: &Restart, arm: Arm) -> Option<Surroundings> {

@@ -486,12 +486,43 @@ fn a_load_in_phase_with_one_arm_gives_no_verdict() {
         assert!(result.reason.contains(reason), "{}", result.reason);
         assert!(result.remedy.is_some());
     }
+    // The program itself is 0.6 % slower, which does not matter.
+    let a_little_more = Surroundings {
+        waited_ns: Some(5_500_000),
+        ..QUIET
+    };
+    for (effect, baseline, candidate) in [
+        (0.0105, QUIET, a_little_more),
+        (-0.0105, a_little_more, QUIET),
+    ] {
+        let alone = surrounded(effect, QUIET, QUIET).verdict;
+        assert!([Verdict::Slower, Verdict::Faster].contains(&alone));
+        let result = surrounded(effect, baseline, candidate);
+        assert_eq!(result.verdict, Verdict::Inconclusive, "{}", result.reason);
+        assert!(!result.reason.contains("(-"), "{}", result.reason);
+    }
     // Waiting that explains next to nothing of a large effect.
     let a_little = Surroundings {
         waited_ns: Some(20_000_000),
         ..QUIET
     };
     let result = surrounded(0.60, QUIET, a_little);
+    assert_eq!(result.verdict, Verdict::Slower, "{}", result.reason);
+}
+
+#[test]
+fn threads_that_wait_for_their_own_kind_are_the_program_itself() {
+    let crowded = Surroundings {
+        wall_ns: 2_000_000_000,
+        waited_ns: Some(900_000_000),
+        busy_ns: QUIET.used_ns,
+        ..QUIET
+    };
+    let alone = Surroundings {
+        busy_ns: QUIET.used_ns,
+        ..QUIET
+    };
+    let result = surrounded(0.60, alone, crowded);
     assert_eq!(result.verdict, Verdict::Slower, "{}", result.reason);
 }
 

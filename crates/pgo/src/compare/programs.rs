@@ -270,6 +270,7 @@ impl Run<'_> {
             },
             workloads: task.workloads,
             judging: task.judging,
+            statistics: verdict::STATISTICS,
             trends: verdict::judge_trends(&trends, &scenarios, &task.judging),
             scenarios,
             hints: Vec::new(),

@@ -196,6 +196,7 @@ pub(crate) fn with_scenarios(scenarios: Vec<ScenarioResult>) -> Record {
         verification: verification(),
         workloads: BTreeMap::new(),
         judging: Judging::default(),
+        statistics: inferno_measure::verdict::STATISTICS,
         scenarios,
         trends: Vec::new(),
         hints: Vec::new(),
