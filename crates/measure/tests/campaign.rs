@@ -170,6 +170,7 @@ fn a_worker_that_breaks_the_protocol_is_named_with_what_it_said() {
         ("die", "exit code 7"),
         ("bad-end", "exit code 3"),
         ("not-ready", "says \"hello\" first"),
+        ("clock-step", "monotonic clock"),
     ] {
         let message = refusal(warm("warm/short", mode));
         for part in ["warm/short", "candidate", expected] {

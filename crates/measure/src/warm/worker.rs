@@ -204,6 +204,9 @@ impl Worker {
         let round_trip_ns = u64::try_from(sent.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let (output_sha256, mut sample) =
             Self::answer(scenario, seq, &line).map_err(|problem| self.failed(name, &problem))?;
+        if let Some(problem) = implausible(sample.wall_ns, round_trip_ns) {
+            return Err(self.failed(name, &problem));
+        }
         sample.round_trip_ns = Some(round_trip_ns);
         Ok(Answer {
             sample,
@@ -325,6 +328,17 @@ impl Worker {
             tail(&String::from_utf8_lossy(&stderr)),
         )
     }
+}
+
+/// A worker cannot have taken longer than its answer was waited for. One that says so times with a
+/// clock that was set meanwhile, or makes its times up.
+fn implausible(wall_ns: u64, round_trip_ns: u64) -> Option<String> {
+    (wall_ns > round_trip_ns).then(|| {
+        format!(
+            "states wall_ns {wall_ns}, but its answer came after {round_trip_ns} ns: it must time \
+             with a monotonic clock"
+        )
+    })
 }
 
 fn declared_metrics(

@@ -1,5 +1,6 @@
 //! The program that the tests measure: a worker with `--worker`, else a cold program.
-//! Its times are invented, so that no test depends on the machine's speed.
+//! Its times are invented, so that no test depends on the machine's speed; they are shorter than any
+//! answer takes to arrive.
 //! `MODE` says what goes wrong, and only in the candidate (a path that ends with `c`).
 
 use std::io::{BufRead as _, Write as _};
@@ -75,8 +76,13 @@ fn answer(seq: u64, candidate: bool, mode: &str) -> String {
     // Times that vary by input and a little by process.
     let process = u64::from(std::process::id()) % 100;
     let noise = (seq * 7919 + u64::from(std::process::id()) * 31) % 1000;
-    let base = 10_000_000 + (seq % 13) * 500_000 + process * 100 + noise * 10;
-    let wall_ns = if candidate && mode == "faster" { base / 10 * 8 } else { base };
+    let base = 2_000 + (seq % 13) * 100 + process / 50 + noise / 500;
+    let wall_ns = match mode {
+        "faster" if candidate => base / 10 * 8,
+        // As after the wall clock was set forward by an hour.
+        "clock-step" => base + 3_600_000_000_000,
+        _ => base,
+    };
     let output = if candidate && mode == "other-output" { "b" } else { "a" };
     format!(
         r#"{{"seq": {seq}, "wall_ns": {wall_ns}, "cpu_ns": {wall_ns}, "output_sha256": "{output}{seq}", "metrics": {{"rate": 2.5, "more": null}}}}"#
