@@ -18,8 +18,9 @@ use sha2::{Digest as _, Sha256};
 use self::log::{Entry, Log};
 use crate::cold::compile;
 use crate::error::{Error, Result};
+use crate::host;
 use crate::plan::{self, Plan};
-use crate::record::{Declared, SCHEMA_VERSION};
+use crate::record::{Declared, Host, SCHEMA_VERSION};
 use crate::samples::{NotRun, Restart, Samples};
 use crate::scenario::{Arms, Judging, Kind, Role, Scenario};
 use crate::storage::write_atomically;
@@ -38,8 +39,8 @@ pub struct Campaign<'a> {
     /// Directory for `plan.json` and `samples.jsonl`. It is created; files there are continued
     /// when they belong to the same `key`, and replaced otherwise.
     pub directory: PathBuf,
-    /// Hash of whatever the samples depend on beyond scenarios and judging: the binaries'
-    /// and the inputs' content.
+    /// Hash of whatever the samples depend on beyond scenarios, judging and the machine: the
+    /// binaries' and the inputs' content.
     pub key: String,
     /// Costs that are known already, by scenario name (see [`crate::trial`]); they replace the pilot of
     /// an expensive scenario.
@@ -251,13 +252,20 @@ fn key_of(campaign: &Campaign<'_>) -> Result<String> {
         threshold: Judging::default().threshold,
         ..*campaign.judging
     };
-    let declared = (&campaign.key, scenarios, judging, SCHEMA_VERSION);
+    let host = machine(&host::describe());
+    let declared = (&campaign.key, scenarios, judging, host, SCHEMA_VERSION);
     let text = serde_json::to_vec(&declared).map_err(|source| Error::Encode { source })?;
     let mut key = String::with_capacity(64);
     for byte in Sha256::digest(&text) {
         let _infallible = write!(key, "{byte:02x}");
     }
     Ok(key)
+}
+
+/// What makes a machine another one: samples that a copied or restored directory brings along are not
+/// continued there.
+fn machine(host: &Host) -> (&str, &str, Option<&str>, Option<u32>) {
+    (&host.os, &host.arch, host.cpu_model.as_deref(), host.cores)
 }
 
 /// The plan of an earlier run, if it belongs to `key`.
@@ -351,4 +359,25 @@ fn validate(campaign: &Campaign<'_>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_processor_is_another_machine_and_more_memory_is_not() {
+        let here = host::describe();
+        let other = |change: fn(&mut Host)| {
+            let mut host = here.clone();
+            change(&mut host);
+            machine(&host) != machine(&here)
+        };
+        assert!(other(|host| host.cpu_model = Some("another".to_owned())));
+        assert!(other(|host| host.cores = Some(9999)));
+        assert!(other(|host| host.arch = "another".to_owned()));
+        // The kernel keeps another part for itself after an update.
+        assert!(!other(|host| host.memory_bytes = Some(1)));
+        assert!(!other(|host| host.kernel = Some("another".to_owned())));
+    }
 }
