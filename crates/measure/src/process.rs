@@ -9,7 +9,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::host::core_for_pinning;
 
 mod child;
 mod group;
@@ -73,6 +74,7 @@ pub struct Command {
     stderr: Output,
     timeout: Option<Duration>,
     capture_limit_bytes: usize,
+    is_pinned: bool,
 }
 
 impl Command {
@@ -91,6 +93,7 @@ impl Command {
             stderr: Output::Capture,
             timeout: None,
             capture_limit_bytes: Self::CAPTURE_LIMIT_BYTES,
+            is_pinned: false,
         }
     }
 
@@ -159,6 +162,13 @@ impl Command {
         self
     }
 
+    /// Keeps the child on one core, the one that pinned workers have.
+    #[must_use]
+    pub fn pinned(mut self) -> Self {
+        self.is_pinned = true;
+        self
+    }
+
     /// Keeps at most this many bytes of each captured stream, the last ones.
     #[must_use]
     pub(crate) fn capture_limit(mut self, limit_bytes: usize) -> Self {
@@ -180,9 +190,18 @@ impl Command {
     /// no error here: see [`Finished::status`].
     ///
     /// # Errors
-    /// When the child cannot be started, or a signal asks the program to end.
+    /// When the child cannot be started or pinned, or a signal asks the program to end.
     pub fn run(self) -> Result<Finished> {
-        Child::spawn(self, Pinning::Inherited)?.finish()
+        let pinning = if self.is_pinned {
+            let core = core_for_pinning().ok_or_else(|| Error::Invalid {
+                subject: self.program.display().to_string(),
+                problem: "this platform cannot pin a process to a core".to_owned(),
+            })?;
+            Pinning::Core(core)
+        } else {
+            Pinning::Inherited
+        };
+        Child::spawn(self, pinning)?.finish()
     }
 }
 
@@ -384,10 +403,7 @@ mod tests {
     fn a_pinned_child_may_use_one_core() {
         let core = crate::host::core_for_pinning().unwrap();
         let command = Command::new("/bin/grep").args(["Cpus_allowed_list", "/proc/self/status"]);
-        let finished = Child::spawn(command, Pinning::Core(core))
-            .unwrap()
-            .finish()
-            .unwrap();
+        let finished = command.pinned().run().unwrap();
         let text = String::from_utf8(finished.stdout).unwrap();
         assert_eq!(
             text.split_whitespace().last(),

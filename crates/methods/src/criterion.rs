@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use inferno_measure::process::Command;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::outcome::{Claim, Outcome};
@@ -16,6 +16,21 @@ pub const OWN: &str = "own verdict";
 const BENCHMARK: &str = "part";
 /// Seconds that either side warms up.
 pub const WARM_UP_S: f64 = 1.0;
+
+/// What Criterion says of one run; its bootstrap is its own, so that no other statistics apply.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Said {
+    /// Time of the candidate ÷ time of the baseline.
+    pub ratio: f64,
+    /// Bounds of its 95 % interval.
+    pub low: f64,
+    /// See `low`.
+    pub high: f64,
+    /// Samples of a side.
+    pub samples: u32,
+    /// What its last sentence says.
+    pub verdict: Claim,
+}
 
 /// `change/estimates.json`, as far as it is needed: shares by which the time changed.
 #[derive(Debug, Deserialize)]
@@ -42,7 +57,8 @@ struct Samples {
     iters: Vec<f64>,
 }
 
-/// Measures either side for `measurement_s` seconds. Criterion's files go to `directory`.
+/// Measures either side for `measurement_s` seconds, on the core that our workers are pinned to.
+/// Criterion's files go to `directory`.
 ///
 /// # Errors
 /// When a benchmark fails, or what it left cannot be read.
@@ -51,15 +67,24 @@ pub fn compare(
     candidate: &Path,
     measurement_s: f64,
     directory: &Path,
-) -> Result<Outcome> {
+) -> Result<Said> {
     let home = directory.join("criterion");
     bench(baseline, "--save-baseline", measurement_s, &home)?;
     let said = bench(candidate, "--baseline", measurement_s, &home)?;
     let change = read(&home.join(BENCHMARK).join("change/estimates.json"))?;
     let samples = read(&home.join(BENCHMARK).join("new/sample.json"))?;
-    let mut outcome = outcome_of(&change, &samples, &said)?;
-    outcome.effort = Some(measurement_s);
-    Ok(outcome)
+    said_of(&change, &samples, &said)
+}
+
+/// The statement in the form that all methods share.
+pub fn judge(said: &Said) -> Outcome {
+    Outcome {
+        ratio: said.ratio,
+        low: said.low,
+        high: said.high,
+        samples: said.samples,
+        claims: BTreeMap::from([(OWN.to_owned(), said.verdict)]),
+    }
 }
 
 fn bench(binary: &Path, option: &str, measurement_s: f64, home: &Path) -> Result<String> {
@@ -70,7 +95,7 @@ fn bench(binary: &Path, option: &str, measurement_s: f64, home: &Path) -> Result
         .arg(format!("{measurement_s:.2}"))
         .args([option, "first"])
         .env("CRITERION_HOME", home);
-    checked(command)
+    checked(command.pinned())
 }
 
 fn read(path: &Path) -> Result<String> {
@@ -78,7 +103,7 @@ fn read(path: &Path) -> Result<String> {
 }
 
 /// Criterion's estimate of the change of the mean with its bootstrap interval, and its verdict.
-fn outcome_of(change: &str, samples: &str, said: &str) -> Result<Outcome> {
+fn said_of(change: &str, samples: &str, said: &str) -> Result<Said> {
     let unreadable =
         |error: serde_json::Error| Error::unreadable("Criterion's files", error.to_string());
     let change: Change = serde_json::from_str(change).map_err(unreadable)?;
@@ -88,13 +113,12 @@ fn outcome_of(change: &str, samples: &str, said: &str) -> Result<Outcome> {
         let problem = format!("interval at {}, not 0.95", bounds.confidence_level);
         return Err(Error::unreadable("Criterion's files", problem));
     }
-    Ok(Outcome {
+    Ok(Said {
         ratio: 1.0 + change.mean.point_estimate,
         low: 1.0 + bounds.lower_bound,
         high: 1.0 + bounds.upper_bound,
         samples: samples.iters.len() as u32,
-        claims: BTreeMap::from([(OWN.to_owned(), verdict(said)?)]),
-        effort: None,
+        verdict: verdict(said)?,
     })
 }
 
@@ -126,7 +150,7 @@ mod tests {
     #[test]
     fn the_change_of_the_mean_becomes_a_ratio() {
         let said = "change: [+1.0% +2.0% +3.0%] (p = 0.00 < 0.05)\nPerformance has regressed.";
-        let outcome = outcome_of(CHANGE, SAMPLES, said).unwrap();
+        let outcome = judge(&said_of(CHANGE, SAMPLES, said).unwrap());
         assert!((outcome.ratio - 1.02).abs() < 1e-9);
         assert!((outcome.half_width() - 0.01).abs() < 1e-9);
         assert_eq!((outcome.samples, outcome.claim()), (2, Claim::Slower));
@@ -150,7 +174,7 @@ mod tests {
         let other_level = CHANGE.replace("0.95", "0.99");
         for change in ["", "{}", other_level.as_str()] {
             let said = "Performance has regressed.";
-            assert!(outcome_of(change, SAMPLES, said).is_err(), "{change}");
+            assert!(said_of(change, SAMPLES, said).is_err(), "{change}");
         }
     }
 }

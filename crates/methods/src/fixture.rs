@@ -28,6 +28,8 @@ pub struct Variants {
     pub programs: BTreeMap<u32, PathBuf>,
     /// The benchmarks, where they were built.
     pub benchmarks: BTreeMap<u32, PathBuf>,
+    /// The program that does no rounds: starting and ending alone.
+    pub without_work: PathBuf,
     /// SHA-256 of what was copied, before any byte was patched.
     pub binaries_sha256: String,
 }
@@ -106,6 +108,23 @@ fn executable(messages: &str, name: &str, kind: &str) -> Option<PathBuf> {
         })
 }
 
+/// The version of Criterion that the fixture's benchmark is built with.
+///
+/// # Errors
+/// When the fixture's lock file cannot be read, or holds none.
+pub fn criterion_version(repository: &Path) -> Result<String> {
+    let path = repository.join("fixtures/known-difference/Cargo.lock");
+    let text = std::fs::read_to_string(&path).map_err(|source| Error::io("read", &path, source))?;
+    let mut lines = text
+        .lines()
+        .skip_while(|line| *line != "name = \"criterion\"");
+    let version = lines
+        .nth(1)
+        .and_then(|line| line.strip_prefix("version = "));
+    let missing = || Error::unreadable(path.display().to_string(), "names no criterion");
+    Ok(version.ok_or_else(missing)?.trim_matches('"').to_owned())
+}
+
 /// Makes the copies in `directory`: one per difference, and the one without any.
 ///
 /// # Errors
@@ -119,10 +138,16 @@ pub fn variants(built: &Built, differences: &[u32], directory: &Path) -> Result<
         Some(benchmark) => copies(benchmark, differences, directory, "benchmark", &mut hash)?,
         None => BTreeMap::new(),
     };
+    let bytes = std::fs::read(&built.program)
+        .map_err(|source| Error::io("read", &built.program, source))?;
+    // As long as the other paths.
+    let without_work = directory.join("program-no");
+    write_patched(bytes, 0, &built.program, &without_work)?;
     let hex = |byte: &u8| format!("{byte:02x}");
     Ok(Variants {
         programs,
         benchmarks,
+        without_work,
         binaries_sha256: hash.finalize().iter().map(hex).collect(),
     })
 }
@@ -144,15 +169,22 @@ fn copies(
     let mut copies = BTreeMap::new();
     for &difference in [0].iter().chain(differences) {
         let wanted = rounds_with(rounds, difference).map_err(unpatched)?;
-        let patched = patch::with_rounds(bytes.clone(), wanted).map_err(unpatched)?;
         // Two digits: paths of equal length, because it moves the stack.
         let path = directory.join(format!("{name}-{difference:02}"));
-        inferno_measure::write_atomically(&path, &patched)?;
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
-            .map_err(|source| Error::io("make executable", &path, source))?;
+        write_patched(bytes.clone(), wanted, binary, &path)?;
         copies.insert(difference, path);
     }
     Ok(copies)
+}
+
+fn write_patched(bytes: Vec<u8>, rounds: u64, binary: &Path, path: &Path) -> Result<()> {
+    let patched = patch::with_rounds(bytes, rounds).map_err(|problem| Error::Patch {
+        binary: binary.to_owned(),
+        problem,
+    })?;
+    inferno_measure::write_atomically(path, &patched)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
+        .map_err(|source| Error::io("make executable", path, source))
 }
 
 /// The rounds with `difference` per cent more, which must be a whole number.
@@ -182,6 +214,13 @@ mod tests {
     }
 
     #[test]
+    fn the_fixtures_criterion_is_known() {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let version = criterion_version(&repository).unwrap();
+        assert!(version.starts_with("0."), "{version}");
+    }
+
+    #[test]
     fn differences_are_exact() {
         assert_eq!(rounds_with(24_000, 0), Ok(24_000));
         assert_eq!(rounds_with(24_000, 1), Ok(24_240));
@@ -203,6 +242,9 @@ mod tests {
         assert_eq!((read(0), patch::rounds(&read(5))), (bytes, Ok(25_200)));
         let length = |difference| found.programs[&difference].as_os_str().len();
         assert_eq!(length(0), length(5));
+        let idle = std::fs::read(&found.without_work).unwrap();
+        assert_eq!(patch::rounds(&idle), Ok(0));
+        assert_eq!(found.without_work.as_os_str().len(), length(0));
         std::fs::write(&program, "no constant").unwrap();
         let error = variants(&built, &[5], &directory.path().join("bin")).unwrap_err();
         assert!(matches!(error, Error::Patch { .. }) && error.hint().is_some());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use inferno_measure::process::Command;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
 use crate::error::{Error, Result};
@@ -27,6 +27,15 @@ struct Timed {
     times: Vec<f64>,
 }
 
+/// Times of all runs in microseconds, in the order in which they were taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    /// The baseline's.
+    pub baseline_us: Vec<u64>,
+    /// The candidate's.
+    pub candidate_us: Vec<u64>,
+}
+
 struct Moments {
     count: f64,
     mean: f64,
@@ -47,11 +56,21 @@ pub fn check() -> Result<()> {
     }
 }
 
+/// hyperfine's name and version, as it states them.
+///
+/// # Errors
+/// When it does not run.
+pub fn version() -> Result<String> {
+    Ok(checked(Command::new("hyperfine").arg("--version"))?
+        .trim()
+        .to_owned())
+}
+
 /// Times `runs` runs of either program. The export is written into `directory`.
 ///
 /// # Errors
 /// When hyperfine or a program fails, or the export cannot be read.
-pub fn compare(baseline: &Path, candidate: &Path, runs: u32, directory: &Path) -> Result<Outcome> {
+pub fn compare(baseline: &Path, candidate: &Path, runs: u32, directory: &Path) -> Result<Times> {
     let export = directory.join("hyperfine.json");
     let command = Command::new("hyperfine")
         .args(["-N", "--style", "none", "--warmup", "1", "--runs"])
@@ -63,40 +82,51 @@ pub fn compare(baseline: &Path, candidate: &Path, runs: u32, directory: &Path) -
     checked(command)?;
     let text =
         std::fs::read_to_string(&export).map_err(|source| Error::io("read", &export, source))?;
-    let mut outcome = outcome_of(&text)?;
-    outcome.effort = Some(f64::from(runs));
-    Ok(outcome)
+    times_of(&text)
 }
 
-/// The ratio of the means, with the interval that a careful user computes from the exported times:
-/// Welch's t interval of the difference of the logarithms of the means, their standard errors by
-/// the delta method (s ÷ (m √n)).
-fn outcome_of(export: &str) -> Result<Outcome> {
-    let unreadable = |problem: &str| Error::unreadable("hyperfine's export", problem);
+fn unreadable(problem: &str) -> Error {
+    Error::unreadable("hyperfine's export", problem)
+}
+
+fn times_of(export: &str) -> Result<Times> {
     let export: Export =
         serde_json::from_str(export).map_err(|error| unreadable(&error.to_string()))?;
     let [baseline, candidate] = &export.results[..] else {
         return Err(unreadable("holds not two commands"));
     };
-    let (b, c) = (moments(&baseline.times), moments(&candidate.times));
-    let (Some(b), Some(c)) = (b, c) else {
-        return Err(unreadable("holds fewer than two runs of a command"));
+    let microseconds = |timed: &Timed| {
+        let times = timed.times.iter();
+        times
+            .map(|seconds| (seconds * 1e6).round() as u64)
+            .collect()
     };
+    Ok(Times {
+        baseline_us: microseconds(baseline),
+        candidate_us: microseconds(candidate),
+    })
+}
+
+/// The ratio of the means, with the interval that a careful user computes from the exported times:
+/// Welch's t interval of the difference of the logarithms of the means, their standard errors by
+/// the delta method (s ÷ (m √n)). `None` where there are fewer than two runs of a program, or their
+/// times do not vary.
+pub fn judge(times: &Times) -> Option<Outcome> {
+    let (b, c) = (moments(&times.baseline_us)?, moments(&times.candidate_us)?);
     let variance = |side: &Moments| (side.sd / side.mean).powi(2) / side.count;
     let (vb, vc) = (variance(&b), variance(&c));
     let freedom = (vb + vc).powi(2) / (vb.powi(2) / (b.count - 1.0) + vc.powi(2) / (c.count - 1.0));
     let quantile = StudentsT::new(0.0, 1.0, freedom)
-        .map_err(|_| unreadable("its times do not vary"))?
+        .ok()?
         .inverse_cdf(1.0 - ALPHA / 2.0);
     let log_ratio = (c.mean / b.mean).ln();
     let half_width = quantile * (vb + vc).sqrt();
-    Ok(Outcome {
+    Some(Outcome {
         ratio: log_ratio.exp(),
         low: (log_ratio - half_width).exp(),
         high: (log_ratio + half_width).exp(),
-        samples: baseline.times.len() as u32,
+        samples: times.baseline_us.len() as u32,
         claims: BTreeMap::from([(OWN.to_owned(), own_claim(&b, &c))]),
-        effort: None,
     })
 }
 
@@ -116,7 +146,8 @@ fn own_claim(baseline: &Moments, candidate: &Moments) -> Claim {
     }
 }
 
-fn moments(times: &[f64]) -> Option<Moments> {
+fn moments(times_us: &[u64]) -> Option<Moments> {
+    let times: Vec<f64> = times_us.iter().map(|&time| time as f64).collect();
     let count = times.len() as f64;
     if times.len() < 2 {
         return None;
@@ -138,7 +169,7 @@ mod tests {
         let export = r#"{"results": [
             {"command": "a", "times": [1.0, 2.0, 3.0], "mean": 2.0},
             {"command": "b", "times": [2.0, 3.0, 4.0], "mean": 3.0}]}"#;
-        let outcome = outcome_of(export).unwrap();
+        let outcome = judge(&times_of(export).unwrap()).unwrap();
         let error = (1.0_f64 / 12.0 + 1.0 / 27.0).sqrt();
         let freedom = (1.0_f64 / 12.0 + 1.0 / 27.0).powi(2)
             / ((1.0_f64 / 12.0).powi(2) / 2.0 + (1.0_f64 / 27.0).powi(2) / 2.0);
@@ -156,21 +187,26 @@ mod tests {
     fn a_clear_difference_is_claimed_in_its_direction() {
         let export = r#"{"results": [
             {"times": [1.0, 1.01, 0.99]}, {"times": [0.5, 0.51, 0.49]}]}"#;
-        let outcome = outcome_of(export).unwrap();
+        let outcome = judge(&times_of(export).unwrap()).unwrap();
         assert_eq!(outcome.claim(), Claim::Faster);
         assert_eq!(outcome.claims[OWN], Claim::Faster);
     }
 
     #[test]
     fn an_export_that_is_not_one_is_refused() {
-        for export in [
-            "",
-            "{}",
-            r#"{"results": []}"#,
-            r#"{"results": [{"times": [1.0]}, {"times": [1.0]}]}"#,
-            r#"{"results": [{"times": [1.0, 1.0]}, {"times": [1.0, 1.0]}]}"#,
-        ] {
-            assert!(outcome_of(export).is_err(), "{export}");
+        for export in ["", "{}", r#"{"results": []}"#] {
+            assert!(times_of(export).is_err(), "{export}");
+        }
+    }
+
+    #[test]
+    fn too_few_times_or_equal_ones_give_no_interval() {
+        for times_us in [vec![], vec![7], vec![7, 7]] {
+            let times = Times {
+                baseline_us: times_us.clone(),
+                candidate_us: times_us,
+            };
+            assert_eq!(judge(&times), None);
         }
     }
 }

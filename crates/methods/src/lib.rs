@@ -7,6 +7,7 @@
 //! measures or judges.
 
 pub mod criterion;
+pub mod effort;
 pub mod error;
 pub mod fixture;
 pub mod hyperfine;
@@ -14,6 +15,7 @@ pub mod log;
 pub mod ours;
 pub mod outcome;
 pub mod patch;
+pub mod raw;
 pub mod run;
 pub mod schedule;
 pub mod table;

@@ -1,19 +1,22 @@
-//! The log of outcomes: a JSON object per line, the first of which holds the settings.
+//! The log of runs: a JSON object per line, the first of which holds the settings and the machine.
 //!
 //! A run is written when it has ended. A line that a kill has cut is dropped, and its run is taken
 //! again.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use inferno_measure::record::Host;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::outcome::{Outcome, Table};
+use crate::outcome::{Method, Table};
+use crate::raw::Raw;
 use crate::schedule::Run;
 
-/// What all outcomes of a log have in common.
+/// What all runs of a log have in common.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// The table that they are for.
@@ -22,17 +25,29 @@ pub struct Settings {
     pub seconds: f64,
     /// SHA-256 of the binaries before they are patched.
     pub binaries_sha256: String,
+    /// The machine on which all runs were taken.
+    pub host: Host,
+    /// Share of the baseline's time that the patched constant does not change: starting and ending
+    /// the program. The true ratio at a difference d is 1 + d (1 − share).
+    pub unchanged_share: f64,
 }
 
-/// One run with its outcome.
+/// One run with what it left.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// Which run.
     pub run: Run,
+    /// The day on which it was taken, such as `2000-12-31`, in UTC.
+    pub taken: String,
+    /// The method's version.
+    pub version: String,
+    /// What it was asked for: seconds of budget (ours), runs per command (hyperfine), seconds of
+    /// measurement of a side (Criterion).
+    pub effort: f64,
     /// Wall time that it took, in seconds.
     pub wall_s: f64,
     /// What came out.
-    pub outcome: Outcome,
+    pub raw: Raw,
 }
 
 /// The open log.
@@ -122,6 +137,15 @@ fn check(path: &Path, known: &Settings, wanted: &Settings) -> Result<()> {
         format!("{} s a run instead of {} s", known.seconds, wanted.seconds)
     } else if known.binaries_sha256 != wanted.binaries_sha256 {
         "the fixture was built otherwise".to_owned()
+    } else if machine(&known.host) != machine(&wanted.host) {
+        format!(
+            "it was taken on another machine ({})",
+            known
+                .host
+                .cpu_model
+                .as_deref()
+                .unwrap_or("unknown processor")
+        )
     } else {
         return Ok(());
     };
@@ -131,38 +155,86 @@ fn check(path: &Path, known: &Settings, wanted: &Settings) -> Result<()> {
     })
 }
 
+fn machine(host: &Host) -> (&str, &str, Option<&str>, Option<u32>) {
+    (&host.os, &host.arch, host.cpu_model.as_deref(), host.cores)
+}
+
+/// Refuses runs of another version of a method: they would be counted together.
+///
+/// # Errors
+/// When there is one.
+pub fn check_versions(
+    path: &Path,
+    entries: &[Entry],
+    versions: &BTreeMap<Method, String>,
+) -> Result<()> {
+    let differs = |entry: &&Entry| {
+        let version = versions.get(&entry.run.method);
+        version.is_some_and(|version| *version != entry.version)
+    };
+    match entries.iter().find(differs) {
+        Some(entry) => Err(Error::OtherSettings {
+            path: path.to_owned(),
+            difference: format!(
+                "{} {} instead of {}",
+                entry.run.method, entry.version, versions[&entry.run.method]
+            ),
+        }),
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
+pub(crate) mod tests {
     use super::*;
-    use crate::outcome::Method;
+    use crate::criterion::Said;
+    use crate::outcome::Claim;
 
-    fn settings() -> Settings {
+    pub(crate) fn settings() -> Settings {
         Settings {
             table: Table::Cold,
             seconds: 10.0,
             binaries_sha256: "ab".to_owned(),
+            host: inferno_measure::host::describe(),
+            unchanged_share: 0.0,
         }
     }
 
-    fn entry(repetition: u32) -> Entry {
+    /// A run with an interval of 1.00 to 1.02.
+    pub(crate) fn entry_of(method: Method, repetition: u32, difference: u32) -> Entry {
         Entry {
             run: Run {
                 repetition,
-                difference: 1,
-                method: Method::Ours,
+                difference,
+                method,
             },
+            taken: "2000-01-01".to_owned(),
+            version: "1".to_owned(),
+            effort: 10.0,
             wall_s: 9.5,
-            outcome: Outcome {
+            raw: Raw::Criterion(Said {
                 ratio: 1.01,
                 low: 1.0,
                 high: 1.02,
                 samples: 50,
-                claims: BTreeMap::new(),
-                effort: None,
-            },
+                verdict: Claim::Unsure,
+            }),
         }
+    }
+
+    fn entry(repetition: u32) -> Entry {
+        entry_of(Method::Ours, repetition, 1)
+    }
+
+    #[test]
+    fn runs_of_another_version_of_a_method_are_refused() {
+        let entries = [entry(0), entry_of(Method::Hyperfine, 0, 1)];
+        let versions = |version: &str| BTreeMap::from([(Method::Ours, version.to_owned())]);
+        let path = Path::new("cold.jsonl");
+        check_versions(path, &entries, &versions("1")).unwrap();
+        let error = check_versions(path, &entries, &versions("2")).unwrap_err();
+        assert!(error.to_string().contains("ours 1 instead of 2"), "{error}");
+        assert_eq!(error.exit_code(), 2);
     }
 
     #[test]
@@ -197,6 +269,10 @@ mod tests {
             },
             Settings {
                 binaries_sha256: "cd".to_owned(),
+                ..settings()
+            },
+            Settings {
+                host: Host::default(),
                 ..settings()
             },
         ] {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use inferno_measure::{host, process};
+use inferno_measure::process;
 use inferno_methods::outcome::{Method, Table};
 use inferno_methods::run::{self, Request};
 use inferno_methods::{Result, log, table};
@@ -29,7 +29,7 @@ struct Arguments {
     #[arg(long, value_delimiter = ',', default_value = "0,1,2,5", value_parser = clap::value_parser!(u32).range(0..100))]
     differences: Vec<u32>,
     /// Wall time of each run of a method
-    #[arg(long, default_value_t = 10.0)]
+    #[arg(long, default_value_t = 10.0, value_parser = seconds)]
     seconds: f64,
     /// Directory of the log, which is continued
     #[arg(long, default_value = "target/methods")]
@@ -50,6 +50,15 @@ fn main() -> ExitCode {
             }
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "is no number".to_owned())?;
+    if (1.0..=86_400.0).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err("must lie between 1 and 86400".to_owned())
     }
 }
 
@@ -76,9 +85,7 @@ fn execute(arguments: &Arguments) -> Result<()> {
     let path = run::log_path(&arguments.out, arguments.table);
     match log::read(&path)? {
         Some((settings, entries, _)) => {
-            let date = jiff::Zoned::now().date().to_string();
-            let text = table::markdown(&settings, &entries, &host::describe(), &date);
-            print!("{text}");
+            print!("{}", table::markdown(&settings, &entries));
         }
         None => eprintln!("nothing was taken yet: {} is not there", path.display()),
     }

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use inferno_measure::campaign::{self, Campaign, Measured, Silent};
-use inferno_measure::record::Verdict;
+use inferno_measure::record::{ScenarioResult, Verdict};
+use inferno_measure::samples::{Pair, Phase, Restart, Sample, Samples};
 use inferno_measure::scenario::{Arms, Judging, Kind, PageCache, Pin, Role, Scenario};
 use inferno_measure::verdict;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::outcome::{Claim, Outcome, Table};
@@ -18,8 +20,27 @@ pub const VERDICT: &str = "verdict, δ = 1 %";
 pub const VERDICT_HALF: &str = "verdict, δ = 0.5 %";
 /// The thresholds of the verdicts.
 const THRESHOLDS: [(&str, f64); 2] = [(VERDICT, 0.01), (VERDICT_HALF, 0.005)];
+/// Version of the way in which samples are taken: raised when pairs, restarts or their plan change.
+/// Logs of another version are not continued.
+const SAMPLING: u32 = 1;
 
-/// Compares two programs within `seconds`. `seed` chooses the orders; samples go to `directory`.
+/// The judged times of one run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    /// By restart, by pair: baseline, control, candidate, in microseconds.
+    pub pairs_us: Vec<Vec<[u64; 3]>>,
+    /// Why the arms' surroundings were not alike, by the name of the verdict that they spoil; it was
+    /// found when the samples were taken, from what is not kept here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub spoiled: BTreeMap<String, String>,
+}
+
+/// What our samples depend on beside the binaries.
+pub fn version() -> String {
+    format!("{}, sampling {SAMPLING}", env!("CARGO_PKG_VERSION"))
+}
+
+/// Compares two programs within `budget_s`. `seed` chooses the orders; samples go to `directory`.
 ///
 /// # Errors
 /// When a program does not do what it should, or a file cannot be written.
@@ -27,10 +48,10 @@ pub fn compare(
     table: Table,
     baseline: &Path,
     candidate: &Path,
-    seconds: f64,
+    budget_s: f64,
     seed: u32,
     directory: &Path,
-) -> Result<Outcome> {
+) -> Result<Times> {
     let arms = [Arms::with_control(
         baseline,
         candidate,
@@ -38,7 +59,7 @@ pub fn compare(
     )?];
     let scenarios = [scenario(table, directory)];
     let judging = Judging {
-        budget_s: seconds,
+        budget_s,
         seed: u64::from(seed),
         ..Judging::default()
     };
@@ -53,7 +74,15 @@ pub fn compare(
         },
         &mut Silent,
     )?;
-    outcome_of(&measured, judging)
+    let [measured] = &measured[..] else {
+        return Err(Error::unreadable("our measurement", "holds no scenario"));
+    };
+    let times = times_of(measured);
+    if times.pairs_us.is_empty() {
+        let result = judged(measured, judging.threshold);
+        return Err(Error::unreadable("our measurement", result.reason));
+    }
+    Ok(times)
 }
 
 fn scenario(table: Table, directory: &Path) -> Scenario {
@@ -91,36 +120,104 @@ fn scenario(table: Table, directory: &Path) -> Scenario {
     }
 }
 
-fn outcome_of(measured: &[Measured], judging: Judging) -> Result<Outcome> {
-    let mut claims = BTreeMap::new();
-    for (name, threshold) in THRESHOLDS {
-        let result = judge(
-            measured,
-            Judging {
-                threshold,
-                ..judging
-            },
-        )?;
-        claims.insert(name.to_owned(), claim_of(result.verdict));
+/// What is kept of the samples.
+fn times_of(measured: &Measured) -> Times {
+    let microseconds = |sample: &Sample| (sample.wall_ns + 500) / 1_000;
+    let restarts = measured.samples.restarts.iter();
+    let pairs_us = restarts
+        .map(|restart| {
+            let judged = restart.pairs.iter();
+            let judged = judged.filter(|pair| pair.phase == Phase::Measured);
+            judged
+                .filter_map(|pair| {
+                    let arms = [&pair.baseline, pair.control.as_ref()?, &pair.candidate];
+                    Some(arms.map(microseconds))
+                })
+                .collect()
+        })
+        .filter(|pairs: &Vec<_>| !pairs.is_empty())
+        .collect();
+    let unwatched = Measured {
+        samples: Samples {
+            restarts: (measured.samples.restarts.iter().cloned())
+                .map(|restart| Restart {
+                    surroundings: None,
+                    ..restart
+                })
+                .collect(),
+            ..measured.samples.clone()
+        },
+        ..measured.clone()
+    };
+    let spoiled = THRESHOLDS.into_iter().filter_map(|(name, threshold)| {
+        let watched = judged(measured, threshold);
+        let is_spoiled = watched.reason != judged(&unwatched, threshold).reason;
+        is_spoiled.then(|| (name.to_owned(), watched.reason))
+    });
+    Times {
+        spoiled: spoiled.collect(),
+        pairs_us,
     }
-    let result = judge(measured, judging)?;
-    let missing = || Error::unreadable("our measurement", result.reason.clone());
-    Ok(Outcome {
-        ratio: result.effect.ok_or_else(missing)?,
-        low: result.ci_low.ok_or_else(missing)?,
-        high: result.ci_high.ok_or_else(missing)?,
-        samples: result.pairs,
-        claims,
-        effort: None,
-    })
 }
 
-fn judge(
-    measured: &[Measured],
-    judging: Judging,
-) -> Result<inferno_measure::record::ScenarioResult> {
-    let results = verdict::judge(measured, &judging).into_iter().next();
-    results.ok_or_else(|| Error::unreadable("our measurement", "holds no scenario"))
+fn judged(measured: &Measured, threshold: f64) -> ScenarioResult {
+    let judging = Judging {
+        threshold,
+        ..Judging::default()
+    };
+    verdict::judge(std::slice::from_ref(measured), &judging).remove(0)
+}
+
+/// Judges the kept times by the statistics of this program. `None` where they give no interval.
+pub fn judge(times: &Times, table: Table) -> Option<Outcome> {
+    let sample = |time_us: u64| Sample {
+        wall_ns: time_us * 1_000,
+        ..Sample::default()
+    };
+    let pair = |&[baseline, control, candidate]: &[u64; 3]| Pair {
+        seq: 0,
+        phase: Phase::Measured,
+        turn: 0,
+        turn_position: 0,
+        order: Vec::new(),
+        baseline: sample(baseline),
+        control: Some(sample(control)),
+        candidate: sample(candidate),
+        output: None,
+    };
+    let restart = |(index, pairs): (u32, &Vec<[u64; 3]>)| Restart {
+        index,
+        layout: None,
+        start_order: Vec::new(),
+        startup_ns: None,
+        idle_cpu_ns: None,
+        surroundings: None,
+        host: None,
+        pairs: pairs.iter().map(pair).collect(),
+    };
+    let measured = Measured {
+        scenario: scenario(table, Path::new("")).declared(),
+        samples: Samples {
+            not_run: None,
+            restarts: (0..).zip(&times.pairs_us).map(restart).collect(),
+        },
+    };
+    let claims = THRESHOLDS.into_iter().map(|(name, threshold)| {
+        let claim = match times.spoiled.get(name) {
+            Some(_) => Claim::Unsure,
+            None => claim_of(judged(&measured, threshold).verdict),
+        };
+        (name.to_owned(), claim)
+    });
+    let claims = claims.collect();
+    let result = judged(&measured, Judging::default().threshold);
+    Some(Outcome {
+        ratio: result.effect?,
+        low: result.ci_low?,
+        high: result.ci_high?,
+        samples: result.pairs,
+        claims,
+    })
 }
 
 fn claim_of(verdict: Verdict) -> Claim {
@@ -129,5 +226,57 @@ fn claim_of(verdict: Verdict) -> Claim {
         Verdict::Slower => Claim::Slower,
         Verdict::NoDifference => Claim::NoDifference,
         Verdict::Inconclusive => Claim::Unsure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn times(effect: f64, restarts: u64) -> Times {
+        let pairs_us = (0..restarts).map(|restart| {
+            let base = 75_000 + restart * 7919 % 100;
+            vec![[
+                base,
+                base + restart % 3,
+                (base as f64 * effect) as u64 + restart % 5,
+            ]]
+        });
+        Times {
+            pairs_us: pairs_us.collect(),
+            spoiled: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn kept_times_are_judged_as_a_record_is() {
+        let outcome = judge(&times(1.02, 20), Table::Cold).unwrap();
+        assert_eq!((outcome.claim(), outcome.samples), (Claim::Slower, 20));
+        assert!((outcome.ratio - 1.02).abs() < 1e-3, "{outcome:?}");
+        assert_eq!(outcome.claims[VERDICT], Claim::Slower);
+        let equal = judge(&times(1.0, 20), Table::Cold).unwrap();
+        assert_eq!(equal.claims[VERDICT_HALF], Claim::NoDifference);
+        assert_eq!(judge(&times(1.0, 0), Table::Cold), None);
+    }
+
+    #[test]
+    fn what_the_surroundings_spoiled_stays_unsure() {
+        let mut spoiled = times(1.02, 20);
+        let reason = "workers were stopped from outside".to_owned();
+        spoiled.spoiled.insert(VERDICT.to_owned(), reason);
+        let outcome = judge(&spoiled, Table::Cold).unwrap();
+        assert_eq!(outcome.claims[VERDICT], Claim::Unsure);
+        assert_eq!(outcome.claims[VERDICT_HALF], Claim::Slower);
+    }
+
+    #[test]
+    fn the_log_holds_whole_microseconds_of_judged_pairs() {
+        let times = times(1.02, 9);
+        let text = serde_json::to_string(&times).unwrap();
+        assert!(
+            text.starts_with("{\"pairs_us\":[[[75000,75000,76500]],"),
+            "{text}"
+        );
+        assert_eq!(serde_json::from_str::<Times>(&text).unwrap(), times);
     }
 }

@@ -1,4 +1,4 @@
-//! What a method says after one run. Plain data.
+//! What a method says of one run. Plain data.
 
 use std::collections::BTreeMap;
 
@@ -75,9 +75,6 @@ pub struct Outcome {
     pub samples: u32,
     /// What the method itself concludes, by the name of the statement.
     pub claims: BTreeMap<String, Claim>,
-    /// What the next run of the method takes over to keep to its time: runs per command
-    /// (hyperfine), seconds of measurement (Criterion).
-    pub effort: Option<f64>,
 }
 
 impl Outcome {

@@ -1,23 +1,26 @@
 //! Carrying out the runs: resumable, each method for the same wall time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use inferno_measure::process::{Command, check_interrupted};
+use inferno_measure::{host, stats};
 
 use crate::error::{Error, Result};
 use crate::fixture::{self, Variants};
-use crate::log::{Entry, Log, Settings};
-use crate::outcome::{Method, Outcome, Table};
+use crate::log::{self, Entry, Log, Settings};
+use crate::outcome::{Method, Table};
+use crate::raw::Raw;
 use crate::schedule::{Run, order};
-use crate::{criterion, hyperfine, ours};
+use crate::{criterion, effort, hyperfine, ours};
 
 /// Bytes of a failed program's output that the error quotes.
 const TAIL_BYTES: usize = 2_000;
-/// Least runs per command of hyperfine, and least seconds of Criterion's measurement.
-const LEAST_RUNS: f64 = 2.0;
-const LEAST_MEASUREMENT_S: f64 = 0.2;
+/// After so many runs of a method without an answer, one after the other, nothing more is taken.
+const MOST_WITHOUT_ANSWER: usize = 3;
+/// Runs of either program from which the share of starting and ending is told.
+const STARTS: u32 = 15;
 
 /// What is to be taken.
 #[derive(Debug, Clone)]
@@ -64,12 +67,22 @@ pub fn take(request: &Request, say: &mut dyn FnMut(&str)) -> Result<()> {
     say("building fixtures/known-difference");
     let built = fixture::build(&request.repository, request.table)?;
     let variants = fixture::variants(&built, &request.differences, &request.out.join("bin"))?;
+    let path = log_path(&request.out, request.table);
+    let known = log::read(&path)?;
+    let unchanged_share = match &known {
+        Some((settings, ..)) => settings.unchanged_share,
+        None => unchanged_share(request.table, &variants)?,
+    };
     let settings = Settings {
         table: request.table,
         seconds: request.seconds,
         binaries_sha256: variants.binaries_sha256.clone(),
+        host: host::describe(),
+        unchanged_share,
     };
-    let (mut log, mut entries) = Log::open(&log_path(&request.out, request.table), &settings)?;
+    let (mut log, mut entries) = Log::open(&path, &settings)?;
+    let versions = versions(&methods, &request.repository)?;
+    log::check_versions(&path, &entries, &versions)?;
     let known: BTreeSet<Run> = entries.iter().map(|entry| entry.run).collect();
     let mut runs = order(request.repetitions, &request.differences, &methods);
     runs.retain(|run| !known.contains(run));
@@ -77,11 +90,72 @@ pub fn take(request: &Request, say: &mut dyn FnMut(&str)) -> Result<()> {
     for (taken, &run) in runs.iter().enumerate() {
         check_interrupted()?;
         say(&progress(run, request, &runs, taken, started.elapsed()));
-        let entry = take_one(run, request, &variants, &entries)?;
+        let version = versions[&run.method].clone();
+        let entry = take_one(run, request, &variants, &entries, version)?;
+        if let Raw::NoAnswer { reason } = &entry.raw {
+            say(&format!("{} gave no answer: {reason}", run.method));
+        }
         log.append(&entry)?;
         entries.push(entry);
+        check_answers(run.method, &entries)?;
     }
     Ok(())
+}
+
+fn versions(methods: &[Method], repository: &Path) -> Result<BTreeMap<Method, String>> {
+    let version = |method: &Method| {
+        let version = match method {
+            Method::Ours => ours::version(),
+            Method::Hyperfine => hyperfine::version()?,
+            Method::Criterion => fixture::criterion_version(repository)?,
+        };
+        Ok((*method, version))
+    };
+    methods.iter().map(version).collect()
+}
+
+/// A method that never answers is not there, or cannot do what it is asked for.
+fn check_answers(method: Method, entries: &[Entry]) -> Result<()> {
+    let last = entries
+        .iter()
+        .rev()
+        .filter(|entry| entry.run.method == method)
+        .take(MOST_WITHOUT_ANSWER);
+    let reasons: Vec<&String> = last
+        .filter_map(|entry| match &entry.raw {
+            Raw::NoAnswer { reason } => Some(reason),
+            _ => None,
+        })
+        .collect();
+    if reasons.len() < MOST_WITHOUT_ANSWER {
+        return Ok(());
+    }
+    let problem = format!(
+        "no answer {MOST_WITHOUT_ANSWER} times in a row: {}",
+        reasons[0]
+    );
+    Err(Error::unreadable(method.to_string(), problem))
+}
+
+/// Share of a whole run that starting and ending take, from medians of runs in turn. Requests to a
+/// worker, and iterations of a benchmark, do neither.
+fn unchanged_share(table: Table, variants: &Variants) -> Result<f64> {
+    if table == Table::Warm {
+        return Ok(0.0);
+    }
+    let (mut idle_ns, mut whole_ns) = (Vec::new(), Vec::new());
+    for _ in 0..STARTS {
+        for (program, times_ns) in [
+            (&variants.without_work, &mut idle_ns),
+            (&variants.programs[&0], &mut whole_ns),
+        ] {
+            let started = Instant::now();
+            checked(Command::new(program))?;
+            times_ns.push(started.elapsed().as_secs_f64() * 1e9);
+        }
+    }
+    let medians = stats::median(&idle_ns).zip(stats::median(&whole_ns));
+    Ok(medians.map_or(0.0, |(idle, whole)| idle / whole))
 }
 
 fn progress(run: Run, request: &Request, runs: &[Run], taken: usize, elapsed: Duration) -> String {
@@ -100,52 +174,62 @@ fn progress(run: Run, request: &Request, runs: &[Run], taken: usize, elapsed: Du
     )
 }
 
-fn take_one(run: Run, request: &Request, variants: &Variants, before: &[Entry]) -> Result<Entry> {
+fn take_one(
+    run: Run,
+    request: &Request,
+    variants: &Variants,
+    before: &[Entry],
+    version: String,
+) -> Result<Entry> {
     let directory = tempfile::tempdir_in(&request.out)
         .map_err(|source| Error::io("create a directory in", &request.out, source))?;
     let directory = directory.path();
-    let last = before
-        .iter()
-        .rev()
-        .find(|entry| entry.run.method == run.method);
-    let programs = |of: &std::collections::BTreeMap<u32, PathBuf>| {
-        (of[&0].clone(), of[&run.difference].clone())
-    };
+    let programs = |of: &BTreeMap<u32, PathBuf>| (of[&0].clone(), of[&run.difference].clone());
     let (baseline, candidate) = programs(&variants.programs);
     // What fills the time is found out beforehand, as users do; it is no part of the run.
-    let runs = match (run.method, last) {
-        (Method::Hyperfine, None) => first_runs(&baseline, request.seconds)?,
-        _ => 0.0,
+    let effort = match effort::next(run.method, before, request.seconds) {
+        Some(effort) => effort,
+        None => first_runs(&baseline, request.seconds)?,
     };
     let started = Instant::now();
-    let outcome: Outcome = match run.method {
+    let raw = match run.method {
         Method::Ours => ours::compare(
             request.table,
             &baseline,
             &candidate,
-            request.seconds,
+            effort,
             run.repetition,
             directory,
-        )?,
+        )
+        .map(Raw::Ours),
         Method::Hyperfine => {
-            let runs = last.map_or(runs, |last| scaled_runs(last, request.seconds));
-            hyperfine::compare(&baseline, &candidate, runs.round() as u32, directory)?
+            hyperfine::compare(&baseline, &candidate, effort.round() as u32, directory)
+                .map(Raw::Hyperfine)
         }
         Method::Criterion => {
-            let seconds = last.map_or_else(
-                || request.seconds / 2.0 - criterion::WARM_UP_S - 0.5,
-                |last| shifted_measurement_s(last, request.seconds),
-            );
             let (baseline, candidate) = programs(&variants.benchmarks);
-            let seconds = seconds.max(LEAST_MEASUREMENT_S);
-            criterion::compare(&baseline, &candidate, seconds, directory)?
+            criterion::compare(&baseline, &candidate, effort, directory).map(Raw::Criterion)
         }
     };
+    let wall_s = started.elapsed().as_secs_f64();
     Ok(Entry {
         run,
-        wall_s: started.elapsed().as_secs_f64(),
-        outcome,
+        taken: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
+        version,
+        effort,
+        wall_s,
+        raw: raw.or_else(without_answer)?,
     })
+}
+
+/// A method that fails is a result. A signal, or a file that cannot be written, is none.
+fn without_answer(error: Error) -> Result<Raw> {
+    match error.exit_code() {
+        23 => Ok(Raw::NoAnswer {
+            reason: error.to_string(),
+        }),
+        _ => Err(error),
+    }
 }
 
 /// Runs per command that fill the time, from three runs of the program.
@@ -154,20 +238,10 @@ fn first_runs(program: &Path, seconds: f64) -> Result<f64> {
     for _ in 0..3 {
         checked(Command::new(program))?;
     }
-    let each_s = started.elapsed().as_secs_f64() / 3.0;
-    Ok((seconds / each_s / 2.0).max(LEAST_RUNS))
-}
-
-/// The last run's number of runs, scaled to the wall time that is wanted.
-fn scaled_runs(last: &Entry, seconds: f64) -> f64 {
-    let before = last.outcome.effort.unwrap_or(LEAST_RUNS);
-    (before * seconds / last.wall_s).max(LEAST_RUNS)
-}
-
-/// The last run's measurement time of a side, lengthened by half of the wall time that was left.
-fn shifted_measurement_s(last: &Entry, seconds: f64) -> f64 {
-    let before = last.outcome.effort.unwrap_or(LEAST_MEASUREMENT_S);
-    before + (seconds - last.wall_s) / 2.0
+    Ok(effort::runs_of(
+        started.elapsed().as_secs_f64() / 3.0,
+        seconds,
+    ))
 }
 
 /// Runs a command that must succeed; gives its standard output.
@@ -188,4 +262,40 @@ pub(crate) fn checked(command: Command) -> Result<String> {
         status: finished.status.to_string(),
         output: said[start..].to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::tests::entry_of;
+
+    #[test]
+    fn a_run_that_fails_is_kept_and_a_signal_is_not() {
+        let failed = Error::unreadable("hyperfine's export", "holds not two commands");
+        let reason = "hyperfine's export: holds not two commands".to_owned();
+        assert_eq!(without_answer(failed).unwrap(), Raw::NoAnswer { reason });
+        let io = Error::io("read", "x", std::io::ErrorKind::NotFound.into());
+        assert!(without_answer(io).is_err());
+    }
+
+    #[test]
+    fn a_method_that_never_answers_ends_the_taking() {
+        let silent = |repetition| Entry {
+            raw: Raw::NoAnswer {
+                reason: "crashed".to_owned(),
+            },
+            ..entry_of(Method::Hyperfine, repetition, 0)
+        };
+        let mut entries = vec![silent(0), silent(1), entry_of(Method::Ours, 0, 0)];
+        check_answers(Method::Hyperfine, &entries).unwrap();
+        entries.push(silent(2));
+        let error = check_answers(Method::Hyperfine, &entries).unwrap_err();
+        assert!(
+            error.to_string().contains("3 times in a row: crashed"),
+            "{error}"
+        );
+        check_answers(Method::Ours, &entries).unwrap();
+        entries.push(entry_of(Method::Hyperfine, 3, 0));
+        check_answers(Method::Hyperfine, &entries).unwrap();
+    }
 }

@@ -1,109 +1,181 @@
 //! The outcomes as Markdown: pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use inferno_measure::record::Host;
 use inferno_measure::stats;
+use inferno_measure::verdict::STATISTICS;
 
 use crate::log::{Entry, Settings};
-use crate::outcome::{Claim, Method, Table};
+use crate::outcome::{Claim, Method, Outcome, Table};
 use crate::{criterion, hyperfine, ours};
 
-/// Header and table of a log.
-pub fn markdown(settings: &Settings, entries: &[Entry], host: &Host, date: &str) -> String {
+/// Header and table of a log: the days and the machine are those of the runs; what is concluded is
+/// made now, from their times.
+pub fn markdown(settings: &Settings, entries: &[Entry]) -> String {
+    let host = &settings.host;
     let mut text = format!(
-        "{date}, {}, {} cores, {} s of wall time per run and method.\n\n",
+        "{}, {}, {} cores, {} s of wall time per run and method. {}. Judged by version {STATISTICS} of \
+         our statistics.\n\n",
+        days(entries),
         host.cpu_model.as_deref().unwrap_or("unknown processor"),
         host.cores
             .map_or_else(|| "unknown".to_owned(), |cores| cores.to_string()),
-        settings.seconds
+        settings.seconds,
+        versions(entries)
     );
     text.push_str(
-        "| true difference | method | runs | says “differs” | wrong way | interval holds the truth \
-         | half-width, mean | median | against ours | own conclusion | samples a side | wall time |\n\
-         |---:|---|---:|---:|---:|---:|---:|---:|---:|---|---:|---:|\n",
+        "| true difference | method | runs | no answer | says “differs” | wrong way | interval holds the \
+         truth | half-width, mean | median | against ours | own conclusion | samples a side | wall time |\n\
+         |---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---|---:|---:|\n",
     );
-    for ((difference, method), group) in groups(entries) {
-        let mean_of_ours = groups(entries)
-            .get(&(difference, Method::Ours))
-            .and_then(|ours| mean(ours, |entry| entry.outcome.half_width()));
-        text.push_str(&row(difference, method, &group, mean_of_ours));
+    let groups = groups(settings, entries);
+    for (&(difference, method), group) in &groups {
+        let ours = groups.get(&(difference, Method::Ours));
+        let mean_of_ours = ours.and_then(Group::mean_half_width);
+        text.push_str(&group.row(settings, difference, method, mean_of_ours));
     }
     text.push('\n');
     text.push_str(notes(settings.table));
+    if settings.unchanged_share > 0.0 {
+        let _infallible = writeln!(
+            text,
+            "Starting and ending the program take {:.1} % of its time, which no copy changes: the true \
+             ratio at a difference d is 1 + d × {:.3}.",
+            settings.unchanged_share * 100.0,
+            1.0 - settings.unchanged_share
+        );
+    }
     text
 }
 
-fn groups(entries: &[Entry]) -> BTreeMap<(u32, Method), Vec<&Entry>> {
-    let mut groups: BTreeMap<_, Vec<&Entry>> = BTreeMap::new();
+/// The first and the last day on which runs were taken.
+fn days(entries: &[Entry]) -> String {
+    let days: BTreeSet<&str> = entries.iter().map(|entry| entry.taken.as_str()).collect();
+    match (days.first(), days.last()) {
+        (Some(first), Some(last)) if first != last => format!("{first} … {last}"),
+        (Some(day), _) => (*day).to_owned(),
+        _ => "no runs".to_owned(),
+    }
+}
+
+fn versions(entries: &[Entry]) -> String {
+    let versions: BTreeSet<(Method, &str)> = entries
+        .iter()
+        .map(|entry| (entry.run.method, entry.version.as_str()))
+        .collect();
+    let told = versions.iter().map(|(method, version)| {
+        // hyperfine states its own name.
+        let version = version.trim_start_matches("hyperfine ");
+        format!("{method} {version}")
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
+/// The runs of a method at a difference, judged.
+#[derive(Default)]
+struct Group<'a> {
+    entries: Vec<&'a Entry>,
+    /// Of those runs that gave an interval.
+    outcomes: Vec<Outcome>,
+}
+
+fn groups<'a>(settings: &Settings, entries: &'a [Entry]) -> BTreeMap<(u32, Method), Group<'a>> {
+    let mut groups: BTreeMap<_, Group<'a>> = BTreeMap::new();
     for entry in entries {
         let key = (entry.run.difference, entry.run.method);
-        groups.entry(key).or_default().push(entry);
+        let group = groups.entry(key).or_default();
+        group.entries.push(entry);
+        group.outcomes.extend(entry.raw.judge(settings.table));
     }
     groups
 }
 
-fn row(difference: u32, method: Method, group: &[&Entry], mean_of_ours: Option<f64>) -> String {
-    let truth = 1.0 + f64::from(difference) / 100.0;
-    let count =
-        |wanted: &dyn Fn(&Entry) -> bool| group.iter().filter(|entry| wanted(entry)).count();
-    let differs = count(&|entry| is_difference(entry.outcome.claim()));
-    // The candidate is never the faster one.
-    let wrong = count(&|entry| entry.outcome.claim() == Claim::Faster);
-    let covered = count(&|entry| entry.outcome.low <= truth && truth <= entry.outcome.high);
-    let half_widths: Vec<f64> = group
-        .iter()
-        .map(|entry| entry.outcome.half_width())
-        .collect();
-    let mean_half_width = mean(group, |entry| entry.outcome.half_width());
-    let against = mean_half_width.zip(mean_of_ours).map_or_else(
-        || "–".to_owned(),
-        |(other, ours)| format!("{:.2} ×", other / ours),
-    );
-    format!(
-        "| {difference} % | {method} | {} | {differs} | {wrong} | {covered} | {} | {} | {against} \
-         | {} | {} | {} |\n",
-        group.len(),
-        percent(mean_half_width),
-        percent(stats::median(&half_widths)),
-        own(method, group),
-        mean(group, |entry| f64::from(entry.outcome.samples))
-            .map_or_else(|| "–".to_owned(), |samples| format!("{samples:.0}")),
-        mean(group, |entry| entry.wall_s)
-            .map_or_else(|| "–".to_owned(), |wall_s| format!("{wall_s:.1} s")),
-    )
-}
-
-/// How often the method's own statements say that the times differ.
-fn own(method: Method, group: &[&Entry]) -> String {
-    let statements: &[&str] = match method {
-        Method::Ours => &[ours::VERDICT, ours::VERDICT_HALF],
-        Method::Hyperfine => &[hyperfine::OWN],
-        Method::Criterion => &[criterion::OWN],
-    };
-    let mut text = String::new();
-    for statement in statements {
-        let differs = group
-            .iter()
-            .filter(|entry| {
-                let claim = entry.outcome.claims.get(*statement);
-                claim.is_some_and(|claim| is_difference(*claim))
-            })
-            .count();
-        let separator = if text.is_empty() { "" } else { "; " };
-        let _infallible = write!(text, "{separator}{statement}: {differs}");
+impl Group<'_> {
+    fn half_widths(&self) -> Vec<f64> {
+        self.outcomes.iter().map(Outcome::half_width).collect()
     }
-    text
+
+    fn mean_half_width(&self) -> Option<f64> {
+        mean(&self.half_widths())
+    }
+
+    fn row(
+        &self,
+        settings: &Settings,
+        difference: u32,
+        method: Method,
+        mean_of_ours: Option<f64>,
+    ) -> String {
+        let truth = 1.0 + f64::from(difference) / 100.0 * (1.0 - settings.unchanged_share);
+        let count = |wanted: &dyn Fn(&Outcome) -> bool| {
+            self.outcomes
+                .iter()
+                .filter(|outcome| wanted(outcome))
+                .count()
+        };
+        let differs = count(&|outcome| is_difference(outcome.claim()));
+        // The candidate is never the faster one.
+        let wrong = count(&|outcome| outcome.claim() == Claim::Faster);
+        let covered = count(&|outcome| outcome.low <= truth && truth <= outcome.high);
+        let against = self.mean_half_width().zip(mean_of_ours).map_or_else(
+            || "–".to_owned(),
+            |(other, ours)| format!("{:.2} ×", other / ours),
+        );
+        let samples: Vec<f64> = self
+            .outcomes
+            .iter()
+            .map(|outcome| f64::from(outcome.samples))
+            .collect();
+        format!(
+            "| {difference} % | {method} | {} | {} | {differs} | {wrong} | {covered} | {} | {} \
+             | {against} | {} | {} | {} |\n",
+            self.entries.len(),
+            self.entries.len() - self.outcomes.len(),
+            percent(self.mean_half_width()),
+            percent(stats::median(&self.half_widths())),
+            self.own(method),
+            mean(&samples).map_or_else(|| "–".to_owned(), |samples| format!("{samples:.0}")),
+            self.wall_time(),
+        )
+    }
+
+    /// How often the method's own statements say that the times differ.
+    fn own(&self, method: Method) -> String {
+        let statements: &[&str] = match method {
+            Method::Ours => &[ours::VERDICT, ours::VERDICT_HALF],
+            Method::Hyperfine => &[hyperfine::OWN],
+            Method::Criterion => &[criterion::OWN],
+        };
+        let told = statements.iter().map(|statement| {
+            let claims = self.outcomes.iter();
+            let claims = claims.filter_map(|outcome| outcome.claims.get(*statement));
+            let differs = claims.filter(|claim| is_difference(**claim)).count();
+            format!("{statement}: {differs}")
+        });
+        told.collect::<Vec<_>>().join("; ")
+    }
+
+    /// Mean, smallest and largest.
+    fn wall_time(&self) -> String {
+        let times: Vec<f64> = self.entries.iter().map(|entry| entry.wall_s).collect();
+        let least = times.iter().copied().min_by(f64::total_cmp);
+        let most = times.iter().copied().max_by(f64::total_cmp);
+        match (mean(&times), least, most) {
+            (Some(mean), Some(least), Some(most)) => {
+                format!("{mean:.1} s ({least:.1} … {most:.1})")
+            }
+            _ => "–".to_owned(),
+        }
+    }
 }
 
 fn is_difference(claim: Claim) -> bool {
     matches!(claim, Claim::Faster | Claim::Slower)
 }
 
-fn mean(group: &[&Entry], value: impl Fn(&Entry) -> f64) -> Option<f64> {
-    let sum: f64 = group.iter().map(|entry| value(entry)).sum();
-    (!group.is_empty()).then(|| sum / group.len() as f64)
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 fn percent(share: Option<f64>) -> String {
@@ -124,7 +196,8 @@ fn notes(table: Table) -> &'static str {
         Table::Warm => {
             "“Differs”: the 95 % interval of candidate ÷ baseline excludes 1, for both methods; at 0 % \
              that is a false alarm. Criterion's interval is that of its change of the mean; its own \
-             conclusion is “improved” or “regressed”. Ours counts restarts of the workers; \
+             conclusion is “improved” or “regressed”. All processes of both are pinned to the same core. \
+             Ours counts restarts of the workers; \
              Criterion's interval knows one process per side.\n"
         }
     }
@@ -133,65 +206,89 @@ fn notes(table: Table) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::Outcome;
-    use crate::schedule::Run;
+    use crate::criterion::Said;
+    use crate::log::tests::{entry_of, settings};
+    use crate::raw::Raw;
 
+    /// A run whose interval is stated; what kind of times it left does not matter here.
     fn entry(method: Method, difference: u32, low: f64, high: f64) -> Entry {
-        let claim = (ours::VERDICT.to_owned(), Claim::Slower);
         Entry {
-            run: Run {
-                repetition: 0,
-                difference,
-                method,
-            },
-            wall_s: 10.0,
-            outcome: Outcome {
+            raw: Raw::Criterion(Said {
                 ratio: f64::midpoint(low, high),
                 low,
                 high,
                 samples: 50,
-                claims: BTreeMap::from([claim]),
-                effort: None,
-            },
+                verdict: Claim::Slower,
+            }),
+            ..entry_of(method, 0, difference)
         }
     }
 
-    fn rows(entries: &[Entry]) -> Vec<String> {
-        let settings = Settings {
-            table: Table::Cold,
-            seconds: 10.0,
-            binaries_sha256: String::new(),
-        };
-        let host = inferno_measure::host::describe();
-        let text = markdown(&settings, entries, &host, "2000-01-01");
-        assert!(text.starts_with("2000-01-01, "), "{text}");
+    fn rows(text: &str) -> Vec<String> {
         let rows = text.lines().filter(|line| line.contains(" % | "));
         rows.map(str::to_owned).collect()
     }
 
     #[test]
-    fn alarms_detections_and_widths_are_counted() {
-        let found = rows(&[
-            entry(Method::Ours, 0, 0.99, 1.01),
-            entry(Method::Ours, 0, 1.01, 1.03),
-            entry(Method::Hyperfine, 0, 0.92, 0.98),
-            entry(Method::Ours, 2, 1.01, 1.03),
-        ]);
+    fn alarms_detections_widths_and_silence_are_counted() {
+        let silent = Entry {
+            raw: Raw::NoAnswer {
+                reason: "crashed".to_owned(),
+            },
+            wall_s: 2.0,
+            ..entry_of(Method::Hyperfine, 1, 0)
+        };
+        let found = rows(&markdown(
+            &settings(),
+            &[
+                entry(Method::Ours, 0, 0.99, 1.01),
+                entry(Method::Ours, 0, 1.01, 1.03),
+                entry(Method::Criterion, 0, 0.92, 0.98),
+                silent,
+                entry(Method::Ours, 2, 1.01, 1.03),
+            ],
+        ));
         assert_eq!(
             found,
             [
-                "| 0 % | ours | 2 | 1 | 0 | 1 | ±1.00 % | ±1.00 % | 1.00 × | verdict, δ = 1 %: 2; \
-                 verdict, δ = 0.5 %: 0 | 50 | 10.0 s |",
-                "| 0 % | hyperfine | 1 | 1 | 1 | 0 | ±3.00 % | ±3.00 % | 3.00 × | own ±: 0 | 50 | 10.0 s |",
-                "| 2 % | ours | 1 | 1 | 0 | 1 | ±1.00 % | ±1.00 % | 1.00 × | verdict, δ = 1 %: 1; \
-                 verdict, δ = 0.5 %: 0 | 50 | 10.0 s |",
+                "| 0 % | ours | 2 | 0 | 1 | 0 | 1 | ±1.00 % | ±1.00 % | 1.00 × | verdict, δ = 1 %: 0; \
+                 verdict, δ = 0.5 %: 0 | 50 | 9.5 s (9.5 … 9.5) |",
+                "| 0 % | hyperfine | 1 | 1 | 0 | 0 | 0 | – | – | – | own ±: 0 | – | 2.0 s (2.0 … 2.0) |",
+                "| 0 % | Criterion | 1 | 0 | 1 | 1 | 0 | ±3.00 % | ±3.00 % | 3.00 × | own verdict: 1 | 50 \
+                 | 9.5 s (9.5 … 9.5) |",
+                "| 2 % | ours | 1 | 0 | 1 | 0 | 1 | ±1.00 % | ±1.00 % | 1.00 × | verdict, δ = 1 %: 0; \
+                 verdict, δ = 0.5 %: 0 | 50 | 9.5 s (9.5 … 9.5) |",
             ]
         );
     }
 
     #[test]
+    fn the_header_tells_days_machine_and_versions_of_the_runs() {
+        let mut settings = settings();
+        settings.host.cpu_model = Some("Some processor".to_owned());
+        settings.host.cores = Some(2);
+        let mut later = entry_of(Method::Hyperfine, 1, 0);
+        (later.taken, later.version) = ("2000-01-03".to_owned(), "hyperfine 1.2.3".to_owned());
+        let text = markdown(&settings, &[later, entry_of(Method::Ours, 0, 0)]);
+        let start = "2000-01-01 … 2000-01-03, Some processor, 2 cores, 10 s of wall time per run and \
+                     method. ours 1, hyperfine 1.2.3.";
+        assert!(text.starts_with(start), "{text}");
+    }
+
+    #[test]
+    fn the_truth_leaves_out_what_no_copy_changes() {
+        let mut settings = settings();
+        let entries = [entry(Method::Ours, 5, 1.046, 1.049)];
+        assert!(rows(&markdown(&settings, &entries))[0].contains("| 1 | 0 | 1 | 0 | 0 |"));
+        settings.unchanged_share = 0.05;
+        let text = markdown(&settings, &entries);
+        assert!(rows(&text)[0].contains("| 1 | 0 | 1 | 0 | 1 |"), "{text}");
+        assert!(text.contains("take 5.0 % of its time"), "{text}");
+    }
+
+    #[test]
     fn without_ours_there_is_no_ratio() {
-        let found = rows(&[entry(Method::Hyperfine, 1, 1.0, 1.02)]);
-        assert!(found[0].contains("| – | own ±: 0"), "{found:?}");
+        let text = markdown(&settings(), &[entry(Method::Hyperfine, 1, 1.0, 1.02)]);
+        assert!(text.contains("| – | own ±: 0"), "{text}");
     }
 }
