@@ -252,8 +252,14 @@ fn key_of(campaign: &Campaign<'_>) -> Result<String> {
         threshold: Judging::default().threshold,
         ..*campaign.judging
     };
-    let host = machine(&host::describe());
-    let declared = (&campaign.key, scenarios, judging, host, SCHEMA_VERSION);
+    let host = host::describe();
+    let declared = (
+        &campaign.key,
+        scenarios,
+        judging,
+        machine(&host),
+        SCHEMA_VERSION,
+    );
     let text = serde_json::to_vec(&declared).map_err(|source| Error::Encode { source })?;
     let mut key = String::with_capacity(64);
     for byte in Sha256::digest(&text) {

@@ -401,7 +401,7 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn a_pinned_child_may_use_one_core() {
-        let core = crate::host::core_for_pinning().unwrap();
+        let core = core_for_pinning().unwrap();
         let command = Command::new("/bin/grep").args(["Cpus_allowed_list", "/proc/self/status"]);
         let finished = command.pinned().run().unwrap();
         let text = String::from_utf8(finished.stdout).unwrap();

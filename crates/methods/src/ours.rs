@@ -238,7 +238,7 @@ mod tests {
             let base = 75_000 + restart * 7919 % 100;
             vec![[
                 base,
-                base + restart % 3,
+                base + restart % 3 - 1,
                 (base as f64 * effect) as u64 + restart % 5,
             ]]
         });
@@ -274,7 +274,7 @@ mod tests {
         let times = times(1.02, 9);
         let text = serde_json::to_string(&times).unwrap();
         assert!(
-            text.starts_with("{\"pairs_us\":[[[75000,75000,76500]],"),
+            text.starts_with("{\"pairs_us\":[[[75000,74999,76500]],"),
             "{text}"
         );
         assert_eq!(serde_json::from_str::<Times>(&text).unwrap(), times);

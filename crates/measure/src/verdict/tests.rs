@@ -347,7 +347,7 @@ fn controlled(layouts: u32) -> Judging {
 #[test]
 fn the_layout_is_the_unit_where_layouts_are_controlled() {
     // Eight layouts that differ by far more than the restarts within them.
-    let luck: Vec<f64> = NOISE.iter().map(|noise| -0.02 + 20.0 * noise).collect();
+    let luck: Vec<f64> = NOISE.iter().map(|noise| -0.03 + 20.0 * noise).collect();
     let effects: Vec<f64> = [0.001, -0.001, 0.0]
         .iter()
         .flat_map(|shift| luck.iter().map(move |luck| luck + shift))
