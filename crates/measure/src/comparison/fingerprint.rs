@@ -117,22 +117,58 @@ fn common_flags(flags: &[String]) -> String {
     }
 }
 
+/// Files by path; the same content under another path is no difference.
 fn inputs(older: &Record, newer: &Record, found: &mut Found) {
-    let hashes = |record: &Record| -> BTreeMap<String, String> {
-        let inputs = record.inputs.iter();
-        inputs
-            .map(|input| (input.path.clone(), short(&input.sha256)))
-            .collect()
-    };
     let (a, b) = (hashes(older), hashes(newer));
+    let alone = [one_sided(&a, &b), one_sided(&b, &a)];
+    // Where each side has a file that the other lacks, one may stand in the other's place: another
+    // model under its own name. A file of one side alone may belong to a scenario of that side alone.
+    let replaced = alone.iter().all(|files| !files.is_empty());
     let paths: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
     for path in paths {
-        let values = [a.get(path), b.get(path)].map(Option::<&String>::cloned);
-        let both = values.iter().all(Option::is_some);
-        // A file that one side lacks may belong to a scenario that is not compared.
-        let weight = if both { Weight::Obstacle } else { Weight::Told };
-        found.add(format!("input {path}"), weight, values);
+        let values = [a.get(path), b.get(path)].map(|hash| hash.map(|hash| short(hash)));
+        let explained = |side: usize, own: &Record, other: &Record| {
+            alone[side].contains(path) && !replaced && has_more_scenarios(own, other)
+        };
+        let weight = if explained(0, older, newer) || explained(1, newer, older) {
+            Weight::Told
+        } else {
+            Weight::Obstacle
+        };
+        let in_both = values.iter().all(Option::is_some);
+        if in_both || alone.iter().any(|files| files.contains(path)) {
+            found.add(format!("input {path}"), weight, values);
+        }
     }
+}
+
+fn hashes(record: &Record) -> BTreeMap<String, String> {
+    let inputs = record.inputs.iter();
+    inputs
+        .map(|input| (input.path.clone(), input.sha256.clone()))
+        .collect()
+}
+
+/// Paths that only `own` has, with content that `other` has under no name of its own.
+fn one_sided(own: &BTreeMap<String, String>, other: &BTreeMap<String, String>) -> BTreeSet<String> {
+    let renamed: BTreeSet<&String> = other
+        .iter()
+        .filter(|(path, _)| !own.contains_key(*path))
+        .map(|(_, hash)| hash)
+        .collect();
+    own.iter()
+        .filter(|(path, hash)| !other.contains_key(*path) && !renamed.contains(hash))
+        .map(|(path, _)| path.clone())
+        .collect()
+}
+
+fn has_more_scenarios(own: &Record, other: &Record) -> bool {
+    let known = |name: &str| {
+        let mut scenarios = other.scenarios.iter();
+        scenarios.any(|result| result.scenario.name == name)
+    };
+    let mut scenarios = own.scenarios.iter();
+    scenarios.any(|result| !known(&result.scenario.name))
 }
 
 /// What the scenarios of both sides declare: by their own hashes, or by the whole spec where one of

@@ -207,6 +207,51 @@ fn what_could_explain_an_effect_is_an_obstacle() {
     assert!(compared(&older, &newer).differences.is_empty());
 }
 
+/// A file of the record, whose content is `byte` over and over.
+fn input(path: &str, byte: &str) -> crate::record::Input {
+    crate::record::Input {
+        path: path.into(),
+        sha256: byte.repeat(32),
+        size_bytes: 1,
+    }
+}
+
+#[test]
+fn another_model_under_its_own_name_is_an_obstacle() {
+    let with = |files: &[(&str, &str)]| {
+        let mut record = record('a', 'b', 1.0, 1.0, 6);
+        let inputs = files.iter().map(|(path, byte)| input(path, byte));
+        record.inputs.extend(inputs);
+        record
+    };
+    let found = |older: &Record, newer: &Record| -> Vec<(String, Weight)> {
+        let differences = compared(older, newer).differences.into_iter();
+        differences.map(|one| (one.what, one.weight)).collect()
+    };
+    let (small, large) = (with(&[("small.gguf", "a1")]), with(&[("large.gguf", "b2")]));
+    let obstacle = |path: &str| (format!("input {path}"), Weight::Obstacle);
+    let both = vec![obstacle("large.gguf"), obstacle("small.gguf")];
+    assert_eq!(found(&small, &large), both);
+    assert_eq!(found(&large, &small), both);
+
+    // The same file under another name is the same file.
+    assert_eq!(found(&small, &with(&[("renamed.gguf", "a1")])), []);
+
+    // A file more needs a scenario more that could read it.
+    let more = with(&[("small.gguf", "a1"), ("more.txt", "c3")]);
+    assert_eq!(found(&small, &more), [obstacle("more.txt")]);
+    let mut explained = more;
+    let mut scenario = explained.scenarios[0].clone();
+    scenario.scenario.name = "more".into();
+    explained.scenarios.push(scenario);
+    let told = vec![("input more.txt".to_owned(), Weight::Told)];
+    assert_eq!(found(&small, &explained), told);
+    assert_eq!(found(&explained, &small), told);
+    // It explains no other model.
+    explained.inputs[1] = input("large.gguf", "b2");
+    assert!(found(&small, &explained).contains(&obstacle("large.gguf")));
+}
+
 #[test]
 fn too_few_restarts_and_a_failed_control_give_no_answer() {
     let mut short = with_times(&[[50e6, 50e6, 40e6]; 7]);
