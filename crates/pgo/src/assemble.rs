@@ -20,8 +20,9 @@ use crate::output::OutputDir;
 use crate::session::Session;
 use crate::spec::Spec;
 use crate::stage::Stages;
+use crate::suitability;
+use crate::suitability::calibration::{self, Identity};
 use crate::suitability::evidence::Evidence;
-use crate::suitability::{self, calibration};
 
 /// What was proved about the two arms.
 #[derive(Debug)]
@@ -59,7 +60,9 @@ pub(crate) fn record(
         .as_ref()
         .map(|evidence| {
             let rows = calibration::embedded()?;
-            Ok::<_, Error>(suitability::score(evidence, &rows, profile.as_ref()))
+            let program = Identity::of(session.spec());
+            let profile = profile.as_ref();
+            Ok::<_, Error>(suitability::score(evidence, &rows, program, profile))
         })
         .transpose()?;
     let spec = session.spec();

@@ -19,7 +19,8 @@ use crate::relink::Layouts;
 use crate::session::{Patience, Session};
 use crate::spec::{Criterion, Spec};
 use crate::stage::Reuse;
-use crate::suitability::{self, calibration};
+use crate::suitability;
+use crate::suitability::calibration::{self, Identity};
 use crate::verify;
 
 /// What a run is asked to do.
@@ -202,6 +203,8 @@ pub fn run_criterion(options: &Options, finished: Finished) -> Result<Option<Fin
     assemble::add_stage(&mut record.timings, Stage::CRITERION, wall_s);
     if is_ours {
         record.write(&output.record())?;
+    } else {
+        progress.say("another run has used the output directory meanwhile: its record is left alone, and the time of this stage stands nowhere");
     }
     Ok(is_ours.then_some(Finished { record, output }))
 }
@@ -218,6 +221,7 @@ pub fn predict(spec: Spec, out: &Path, reuse: Reuse) -> Result<Suitability> {
     Ok(suitability::score(
         &evidence,
         &calibration::embedded()?,
+        Identity::of(session.spec()),
         None,
     ))
 }

@@ -11,8 +11,10 @@ pub mod tables;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use inferno_measure::Error as MeasureError;
 use inferno_measure::record::Record;
 
+use crate::compare::programs::file_name;
 use crate::error::{Error, Result};
 use crate::pipeline::{self, CriterionStage, NullRebuild, Options};
 use crate::session::{Baseline, Patience, Session};
@@ -135,17 +137,7 @@ impl Calibration {
         };
         let record = Record::read(path)?;
         let spec = Spec::load(&self.repository.join(spec))?;
-        if record.name != spec.name() {
-            return Err(Error::Usage {
-                message: format!(
-                    "{} is a record of `{}`, not of `{}`",
-                    path.display(),
-                    record.name,
-                    spec.name()
-                ),
-                hint: "name the record of a run of the program's spec".into(),
-            });
-        }
+        fits(&record, path, program, &spec)?;
         let out = path.parent().unwrap_or(Path::new("."));
         let mut session = Session::open(spec, out, Reuse::Unchanged)?;
         let baseline = session.baseline()?;
@@ -199,6 +191,39 @@ impl Calibration {
     }
 }
 
+/// A record that says what it measured, of this spec and of the scenario that counts.
+fn fits(record: &Record, path: &Path, program: &Program, spec: &Spec) -> Result<()> {
+    let refuse = |message: String, hint: &str| Error::Usage {
+        message: format!("{}: {message}", path.display()),
+        hint: hint.into(),
+    };
+    if let Some(contradiction) = record.contradiction() {
+        return Err(MeasureError::RecordContradiction {
+            path: path.to_owned(),
+            contradiction,
+        }
+        .into());
+    }
+    if record.name != spec.name() {
+        return Err(refuse(
+            format!(
+                "this is a record of `{}`, not of `{}`",
+                record.name,
+                spec.name()
+            ),
+            "name the record of a run of the program's spec",
+        ));
+    }
+    let mut scenarios = record.scenarios.iter();
+    if !scenarios.any(|result| result.scenario.name == program.scenario()) {
+        return Err(refuse(
+            format!("there is no scenario `{}`", program.scenario()),
+            "run the spec without `--only`, or with that scenario",
+        ));
+    }
+    Ok(())
+}
+
 /// What the run gathers is enough where callgrind had time enough for it.
 fn evidence(session: &mut Session, baseline: &Baseline) -> Result<Evidence> {
     let gathered = session.evidence(baseline, Patience::Companion)?;
@@ -217,6 +242,8 @@ fn row(program: &Program, record: &Record, evidence: &Evidence) -> Result<Row> {
     let origin = Origin {
         name: program.name.clone(),
         kind: program.kind.clone(),
+        spec: record.name.clone(),
+        binary: file_name(Path::new(&record.artifacts.baseline.path)),
         date: record.created.chars().take(10).collect(),
         cpu_model: record.host.cpu_model.clone().unwrap_or_default(),
         rustc: record
@@ -226,4 +253,63 @@ fn row(program: &Program, record: &Record, evidence: &Evidence) -> Result<Row> {
             .unwrap_or_default(),
     };
     Row::of(origin, result, evidence)
+}
+
+#[cfg(test)]
+mod tests {
+    use inferno_measure::verdict::judge_again;
+
+    use super::*;
+
+    type Change = fn(&mut Record);
+
+    #[test]
+    fn only_a_record_of_the_programs_own_run_is_adopted() {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let calibration = Calibration::load(&repository, &["inference-candle".into()])
+            .expect("a declared program");
+        let program = &calibration.programs()[0];
+        let spec = Spec::load(&repository.join("profiles/concurrent_inference.toml"))
+            .expect("the default spec");
+        let path = repository.join("profiles/results/2026-11-22-concurrent_inference/record.json");
+        let record = judge_again(&Record::read(&path).expect("a record"));
+        fits(&record, &path, program, &spec).expect("it fits");
+
+        let changes: [(Change, &str); 3] = [
+            (
+                |record| record.name = "another".into(),
+                "a record of `another`",
+            ),
+            (
+                |record| {
+                    record
+                        .scenarios
+                        .retain(|result| result.scenario.name != "warm/short");
+                    *record = judge_again(record);
+                },
+                "no scenario `warm/short`",
+            ),
+            (|record| record.scenarios[0].effect = Some(0.5), "effect"),
+        ];
+        for (change, expected) in changes {
+            let mut record = record.clone();
+            change(&mut record);
+            let error = fits(&record, &path, program, &spec).expect_err("it is refused");
+            assert_eq!(error.exit_code(), crate::exit::USAGE);
+            assert!(error.to_string().contains(expected), "{error}");
+            assert!(error.hint().is_some());
+        }
+    }
+
+    #[test]
+    fn a_program_that_is_not_declared_is_named() {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let error = Calibration::load(&repository, &["nothing".into()]).expect_err("none");
+        assert!(error.to_string().contains("`nothing`"), "{error}");
+        assert!(
+            error
+                .hint()
+                .is_some_and(|hint| hint.contains("control-sleep"))
+        );
+    }
 }

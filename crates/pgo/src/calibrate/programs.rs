@@ -222,3 +222,63 @@ fn extension(generator: Generator) -> &'static str {
         Generator::Prose | Generator::Symbols | Generator::Waits => "txt",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn declared(text: &str) -> Result<Vec<Program>> {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("programs.toml");
+        std::fs::write(&path, text).expect("a file");
+        load(&path)
+    }
+
+    #[test]
+    fn wrong_declarations_are_refused_by_name() {
+        let begin = "[[program]]\nname = \"p\"\nkind = \"k\"\n";
+        for (rest, expected) in [
+            ("", "exactly one of `spec`, `package` and `control`"),
+            ("package = \"a\"\ncontrol = \"b\"", "exactly one of `spec`"),
+            ("spec = \"a.toml\"", "`spec` and `scenario` go together"),
+            ("package = \"a\"", "exactly one of `generator` and `files`"),
+            ("pakage = \"a\"", "unknown field"),
+        ] {
+            let error = declared(&format!("{begin}{rest}\n")).expect_err("it is refused");
+            assert!(error.to_string().contains(expected), "{error}");
+            assert!(error.to_string().contains("programs.toml"), "{error}");
+            assert_eq!(error.exit_code(), crate::exit::USAGE);
+        }
+    }
+
+    #[test]
+    fn the_spec_that_is_written_can_be_read_whatever_the_arguments_are() {
+        let text = "[[program]]\nname = \"p\"\nkind = \"k\"\npackage = \"a\"\nbin = \"b\"\nstdin = true\n\
+                    generator = \"bytes\"\nsize = 9\nargs = ['say \"it\"', '{input}', 'back\\slash']\n\
+                    env = { NAME = 'with \"quotes\"' }\n";
+        let program = &declared(text).expect("a declaration")[0];
+        let directory = tempfile::tempdir().expect("a directory");
+        let inputs = program
+            .write_inputs(directory.path(), directory.path())
+            .expect("inputs");
+        assert_ne!(
+            std::fs::read(directory.path().join(&inputs[0])).expect("training"),
+            std::fs::read(directory.path().join(&inputs[1])).expect("the holdout"),
+        );
+        let manifest = directory.path().join("Cargo.toml");
+        std::fs::write(&manifest, "").expect("a file");
+        let path = directory.path().join("pgo.toml");
+        let written = program.spec_text(&manifest.to_string_lossy(), "a", &inputs);
+        std::fs::write(&path, written).expect("a file");
+        let spec = crate::spec::Spec::load(&path).expect("a valid spec");
+        assert_eq!(spec.name(), "p");
+        assert_eq!(spec.target().executable(), "b");
+        let expected = ["say \"it\"", &inputs[0], "back\\slash"];
+        assert_eq!(spec.train()[0].args, expected);
+        assert_eq!(spec.train()[0].env["NAME"], "with \"quotes\"");
+        assert_eq!(
+            spec.scenario_specs()[0].stdin.as_deref(),
+            Some(Path::new(&inputs[1]))
+        );
+    }
+}

@@ -1,7 +1,7 @@
 //! The sources of the calibration programs that come from the package registry.
 //!
 //! Takes the package `calibration/sources`, whose lock file pins them; gives the manifest of a copy.
-//! Nothing is built or written in cargo's own cache.
+//! cargo downloads into its own cache; nothing is built or changed there.
 
 use std::path::{Path, PathBuf};
 
@@ -48,8 +48,10 @@ pub(super) fn provide(sources: &Path, package: &str, directory: &Path) -> Result
     copy_tree(&original, &copy)?;
     // The copy lies below this repository, and is no member of its workspace.
     let text = std::fs::read_to_string(&manifest).map_err(Error::io("read", &manifest))?;
-    let text = format!("{text}\n[workspace]\n");
-    inferno_measure::write_atomically(&manifest, text.as_bytes())?;
+    if !text.lines().any(|line| line.trim() == "[workspace]") {
+        let text = format!("{text}\n[workspace]\n");
+        inferno_measure::write_atomically(&manifest, text.as_bytes())?;
+    }
     fetch(&manifest, package)?;
     inferno_measure::write_atomically(&marker, wanted.as_bytes())?;
     Ok(manifest)
@@ -119,4 +121,46 @@ fn copy_tree(from: &Path, to: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCK: &str = "version = 4\n\n[[package]]\nname = \"sources\"\nversion = \"0.0.0\"\n\n\
+                        [[package]]\nname = \"tool\"\nversion = \"1.2.3\"\nchecksum = \"abc\"\n";
+
+    #[test]
+    fn what_is_not_pinned_is_not_provided() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let root = directory.path();
+        let error = provide(root, "tool", root).expect_err("no lock file");
+        assert!(error.to_string().contains("Cargo.lock"), "{error}");
+        std::fs::write(root.join("Cargo.lock"), LOCK).expect("a file");
+        // The package itself has no checksum: it comes from no registry.
+        for package in ["other", "sources"] {
+            let error = provide(root, package, root).expect_err("no pin");
+            let expected = format!("does not pin `{package}`");
+            assert!(error.to_string().contains(&expected), "{error}");
+        }
+        std::fs::write(root.join("Cargo.lock"), "[[package").expect("a file");
+        let error = provide(root, "tool", root).expect_err("no lock file");
+        assert_eq!(error.exit_code(), crate::exit::USAGE);
+    }
+
+    #[test]
+    fn a_copy_of_another_checksum_is_not_taken() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let root = directory.path();
+        std::fs::write(root.join("Cargo.lock"), LOCK).expect("a file");
+        let copy = root.join("source-1.2.3");
+        std::fs::create_dir(&copy).expect("a directory");
+        std::fs::write(copy.join(".complete"), "abc").expect("a file");
+        let manifest = provide(root, "tool", root).expect("it is there");
+        assert_eq!(manifest, copy.join("Cargo.toml"));
+        std::fs::write(copy.join(".complete"), "another").expect("a file");
+        // There is no Cargo.toml to fetch by.
+        let error = provide(root, "tool", root).expect_err("it is fetched anew");
+        assert!(error.to_string().contains("cannot be fetched"), "{error}");
+    }
 }

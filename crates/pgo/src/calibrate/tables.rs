@@ -71,13 +71,13 @@ pub fn markdown(rows: &[Row]) -> String {
 fn programs(text: &mut String, rows: &[Row], model: &Model, unseen: &Skill) {
     let _ = writeln!(
         text,
-        "| program | kind | measured change of time | 95 % interval | verdict | predicted without it | predicted, in the fit | score |\n|---|---|---:|---:|---|---:|---:|---:|"
+        "| program | kind | measured change of time | 95 % interval | verdict | predicted without it | score without it | predicted, in the fit |\n|---|---|---:|---:|---|---:|---:|---:|"
     );
     for (row, predicted) in rows.iter().zip(&unseen.predicted) {
-        let fitted = fitted(model, row);
+        let fitted = model.predict_row(row);
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} … {} | {} | {} | {} | {:.0} |",
+            "| {} | {} | {} | {} … {} | {} | {} | {:.0} | {} |",
             row.name,
             row.kind,
             change(row.effect),
@@ -85,17 +85,13 @@ fn programs(text: &mut String, rows: &[Row], model: &Model, unseen: &Skill) {
             change(row.ci_high),
             verdict(row),
             change((-predicted).exp()),
-            change((-fitted).exp()),
-            points(1.0 - (-fitted).exp()),
+            points(1.0 - (-predicted).exp()),
+            fitted.map_or("not measured".into(), |fitted| change(
+                (-fitted.value).exp()
+            )),
         );
     }
     let _ = writeln!(text);
-}
-
-fn fitted(model: &Model, row: &Row) -> f64 {
-    model
-        .predict_row(row)
-        .map_or(f64::NAN, |prediction| prediction.value)
 }
 
 fn skills(text: &mut String, rows: &[Row], unseen: Skill) {
@@ -220,6 +216,25 @@ mod tests {
         assert!(text.contains("It beats the best single input"), "{text}");
         assert!(text.contains("the mean of the others"));
         assert!(!text.contains("NaN"), "{text}");
+    }
+
+    #[test]
+    fn the_score_of_a_row_does_not_know_its_effect() {
+        let scored = |effect: f64| {
+            let mut rows = rows();
+            rows[9].effect = effect;
+            let text = markdown(&rows);
+            let line = text.lines().find(|line| line.starts_with("| program-9 |"));
+            let cells: Vec<&str> = line.expect("a row").split('|').map(str::trim).collect();
+            (
+                cells[6].to_owned(),
+                cells[7].to_owned(),
+                cells[8].to_owned(),
+            )
+        };
+        let (gains, loses) = (scored(0.5), scored(2.0));
+        assert_eq!((&gains.0, &gains.1), (&loses.0, &loses.1));
+        assert_ne!(gains.2, loses.2, "the fit does");
     }
 
     #[test]

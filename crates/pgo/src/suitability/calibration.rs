@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::{Evidence, Input};
 use crate::error::{Error, Result};
+use crate::spec::Spec;
 
 /// The rows that this program was built with.
 const EMBEDDED: &str = include_str!("../../../../calibration/rows.json");
@@ -24,6 +25,12 @@ pub struct Row {
     pub name: String,
     /// What kind of program it is.
     pub kind: String,
+    /// The name of the spec that was run, where it is another than `name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec: Option<String>,
+    /// File name of the binary, where it is another than `name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binary: Option<String>,
     /// Day of the measurement.
     pub date: String,
     /// The processor as it names itself.
@@ -46,6 +53,28 @@ pub struct Row {
     pub restarts: u32,
     /// The inputs that were measured.
     pub inputs: BTreeMap<Input, f64>,
+    /// How each of them was measured.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub details: BTreeMap<Input, String>,
+}
+
+/// The program whose gain is to be predicted: by what its own row, if there is one, is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity<'a> {
+    /// The spec's name.
+    pub spec: &'a str,
+    /// The binary's file name.
+    pub binary: &'a str,
+}
+
+impl<'a> Identity<'a> {
+    /// The program that a spec builds.
+    pub fn of(spec: &'a Spec) -> Self {
+        Self {
+            spec: spec.name(),
+            binary: spec.target().executable(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -61,6 +90,10 @@ pub struct Origin {
     pub name: String,
     /// What kind of program it is.
     pub kind: String,
+    /// The name of the spec that was run.
+    pub spec: String,
+    /// File name of the binary.
+    pub binary: String,
     /// Day of the measurement.
     pub date: String,
     /// The processor.
@@ -86,7 +119,15 @@ impl Row {
         let inputs = Input::ALL
             .into_iter()
             .filter_map(|input| Some((input, evidence.value(input)?)));
+        let details = Input::ALL.into_iter().filter_map(|input| {
+            let measured = evidence.0.get(&input)?;
+            Some((input, measured.detail.clone()))
+        });
+        let other = |name: String| Some(name).filter(|name| *name != origin.name);
         Ok(Self {
+            spec: other(origin.spec),
+            binary: other(origin.binary),
+            details: details.collect(),
             name: origin.name,
             kind: origin.kind,
             date: origin.date,
@@ -101,6 +142,14 @@ impl Row {
             restarts: result.restarts,
             inputs: inputs.collect(),
         })
+    }
+
+    /// Whether the row is one of the program itself: what was measured of it must not go into its
+    /// own prediction. A name in common is enough; a row too few is better than one's own.
+    pub fn is_of(&self, program: Identity<'_>) -> bool {
+        let names = [Some(&self.name), self.spec.as_ref(), self.binary.as_ref()];
+        let mut names = names.into_iter().flatten();
+        names.any(|name| name == program.spec || name == program.binary)
     }
 
     /// An input's value.
@@ -167,14 +216,75 @@ fn parse(text: &str) -> Result<Vec<Row>, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::model::{self, Model, PROGRAMS_NEEDED};
+    use super::super::points;
     use super::*;
+    use crate::calibrate::programs::{self, Source};
 
     #[test]
     fn the_embedded_rows_can_be_read_and_are_unique() {
         let rows = embedded().expect("valid rows");
         let mut names: Vec<_> = rows.iter().map(|row| &row.name).collect();
+        names.sort();
         names.dedup();
         assert_eq!(names.len(), rows.len());
+    }
+
+    /// What the repository claims of its rows. Until they are measured, that nothing is claimed.
+    #[test]
+    fn the_embedded_rows_carry_what_is_said_of_them() {
+        let rows = embedded().expect("valid rows");
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../calibration");
+        let programs = programs::load(&directory.join("programs.toml")).expect("declarations");
+        let declared = |name: &str| programs.iter().find(|program| program.name == name);
+        if rows.is_empty() {
+            let reason = Model::calibrate(&rows).expect_err("no rows").0;
+            assert!(reason.starts_with("not calibrated: 0 of"), "{reason}");
+            return;
+        }
+        let complete = model::complete(&rows);
+        assert!(complete.len() >= PROGRAMS_NEEDED, "{}", complete.len());
+        let of_packages = |row: &&Row| {
+            let program = declared(&row.name);
+            program.is_some_and(|program| matches!(program.source(), Source::Package(_)))
+        };
+        assert!(complete.iter().filter(of_packages).count() >= 6);
+        Model::calibrate(&rows).expect("a model");
+        let unseen = model::unseen(&complete).expect("a skill");
+        let controls = complete.iter().zip(&unseen.predicted).filter(|(row, _)| {
+            let program = declared(&row.name);
+            program.is_some_and(|program| matches!(program.source(), Source::Control(_)))
+        });
+        let mut seen = 0;
+        for (row, predicted) in controls {
+            seen += 1;
+            let score = points(1.0 - (-predicted).exp());
+            assert!(score < 10.0, "{} scores {score}", row.name);
+            assert_eq!(row.verdict, Verdict::NoDifference, "{}", row.name);
+        }
+        assert_eq!(seen, 3, "negative controls with all inputs");
+    }
+
+    /// A row that is not known as its own program's would go into that program's score.
+    #[test]
+    fn every_embedded_row_is_known_as_its_own_programs() {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let path = repository.join("calibration/programs.toml");
+        let programs = programs::load(&path).expect("declarations");
+        for row in embedded().expect("valid rows") {
+            let program = programs.iter().find(|program| program.name == row.name);
+            let program = program.unwrap_or_else(|| panic!("`{}` is not declared", row.name));
+            let Source::Spec { path, .. } = program.source() else {
+                continue;
+            };
+            let spec = Spec::load(&repository.join(path)).expect("a spec");
+            assert!(
+                row.is_of(Identity::of(&spec)),
+                "`{}` needs \"spec\": \"{}\" in calibration/rows.json",
+                row.name,
+                spec.name()
+            );
+        }
     }
 
     #[test]
@@ -184,6 +294,8 @@ mod tests {
         let row = |name: &str, effect| Row {
             name: name.into(),
             kind: "parser".into(),
+            spec: None,
+            binary: None,
             date: "2026-01-01".into(),
             cpu_model: "a processor".into(),
             rustc: "rustc 1.95.0".into(),
@@ -195,6 +307,7 @@ mod tests {
             pairs: 100,
             restarts: 20,
             inputs: [(Input::Calls, 7.5)].into(),
+            details: [(Input::Calls, "callgrind".into())].into(),
         };
         for (name, effect) in [("b", 0.9), ("a", 0.8), ("b", 0.7)] {
             put(&path, row(name, effect)).expect("a written row");

@@ -2,8 +2,8 @@
 //!
 //! Takes the baseline binary and the declared training workloads; gives a score with a prediction
 //! interval. [`evidence`] is what is measured, `gather` measures it, [`calibration`] has the
-//! programs whose gain is known, [`model`] predicts from them. Nothing here reads the measured
-//! gain of the program in question: that would be circular.
+//! programs whose gain is known, [`model`] predicts from them. What was measured of the program in
+//! question is left out of its own prediction: that would be circular.
 
 pub mod calibration;
 mod callgrind;

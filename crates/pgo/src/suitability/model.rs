@@ -11,6 +11,7 @@ use inferno_measure::regression::{
 
 use super::calibration::Row;
 use super::evidence::{Evidence, Input};
+use super::score::FULL_GAIN;
 
 /// Programs below which nothing is predicted.
 pub const PROGRAMS_NEEDED: usize = 10;
@@ -187,7 +188,7 @@ impl Model {
             .collect();
         let sum = terms.join(" ");
         format!(
-            "score = 100 × gain ÷ 0.30, between 0 and 100; gain = 1 − exp(−g); g = {}; u = instrumentable_share × cpu_boundness",
+            "score = 100 × gain ÷ {FULL_GAIN:.2}, between 0 and 100; gain = 1 − exp(−g); g = {}; u = instrumentable_share × cpu_boundness",
             sum.strip_prefix("+ ").unwrap_or(&sum)
         )
     }
@@ -346,6 +347,8 @@ pub(crate) mod tests {
                 Row {
                     name: format!("program-{index}"),
                     kind: "made up".into(),
+                    spec: None,
+                    binary: None,
                     date: "2026-01-01".into(),
                     cpu_model: "a processor".into(),
                     rustc: "rustc 1.95.0".into(),
@@ -357,6 +360,7 @@ pub(crate) mod tests {
                     pairs: 100,
                     restarts: 20,
                     inputs,
+                    details: std::collections::BTreeMap::new(),
                 }
             })
             .collect()

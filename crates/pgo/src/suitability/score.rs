@@ -5,17 +5,24 @@
 use inferno_measure::record::{Profile, Suitability, SuitabilityInput};
 use inferno_measure::regression::Prediction;
 
-use super::calibration::Row;
+use super::calibration::{Identity, Row};
 use super::evidence::{Evidence, Input};
 use super::model::Model;
 
 /// The gain that scores 100: the highest that the documents expect of profile-guided optimisation
 /// (15 to 30 %).
-const FULL_GAIN: f64 = 0.30;
+pub(super) const FULL_GAIN: f64 = 0.30;
 
-/// Scores a program. Without a calibrated model, or without an input that the model needs, the
-/// score is absent and the reason is said.
-pub fn score(evidence: &Evidence, rows: &[Row], profile: Option<&Profile>) -> Suitability {
+/// Scores a program by the rows of all others. Without a calibrated model, or without an input that
+/// the model needs, the score is absent and the reason is said.
+pub fn score(
+    evidence: &Evidence,
+    rows: &[Row],
+    program: Identity<'_>,
+    profile: Option<&Profile>,
+) -> Suitability {
+    let (own, others): (Vec<Row>, Vec<Row>) =
+        rows.iter().cloned().partition(|row| row.is_of(program));
     let inputs = Input::ALL.into_iter().filter_map(|input| {
         let measured = evidence.0.get(&input)?;
         let shown = SuitabilityInput {
@@ -29,14 +36,14 @@ pub fn score(evidence: &Evidence, rows: &[Row], profile: Option<&Profile>) -> Su
         inputs: inputs.collect(),
         ..Suitability::default()
     };
-    let model = match Model::calibrate(rows) {
+    let model = match Model::calibrate(&others) {
         Ok(model) => model,
         Err(not_calibrated) => {
-            suitability.reason = Some(not_calibrated.0);
+            suitability.reason = Some(format!("{}{}", not_calibrated.0, left_out(&own)));
             return suitability;
         }
     };
-    suitability.formula = Some(model.formula());
+    suitability.formula = Some(format!("{}{}", model.formula(), left_out(&own)));
     suitability.calibration_programs = u32::try_from(model.programs).ok();
     match model.predict(evidence) {
         Ok(prediction) => {
@@ -52,6 +59,18 @@ pub fn score(evidence: &Evidence, rows: &[Row], profile: Option<&Profile>) -> Su
         }
     }
     suitability
+}
+
+/// Says which rows were not fitted on, because they are the program's own.
+fn left_out(own: &[Row]) -> String {
+    if own.is_empty() {
+        return String::new();
+    }
+    let names: Vec<String> = own.iter().map(|row| format!("`{}`", row.name)).collect();
+    format!(
+        "; fitted without what was measured under this program's own name ({})",
+        names.join(", ")
+    )
 }
 
 fn fill(suitability: &mut Suitability, prediction: Prediction) {
@@ -90,6 +109,12 @@ mod tests {
     use super::super::model::tests::{evidence, rows};
     use super::*;
 
+    /// A program that has no row.
+    const NEW: Identity<'_> = Identity {
+        spec: "new",
+        binary: "new",
+    };
+
     fn profile(holdout_overlap: Option<f64>) -> Profile {
         let profile = serde_json::json!({
             "sha256": "00",
@@ -116,7 +141,7 @@ mod tests {
     fn every_score_lies_within_its_interval() {
         let rows = rows();
         for row in &rows {
-            let suitability = score(&evidence(row), &rows, None);
+            let suitability = score(&evidence(row), &rows, NEW, None);
             let (score, low, high) = (
                 suitability.score.expect("a score"),
                 suitability.low.expect("a bound"),
@@ -131,8 +156,8 @@ mod tests {
     #[test]
     fn a_poor_profile_lowers_confidence_and_not_the_score() {
         let rows = rows();
-        let plain = score(&evidence(&rows[4]), &rows, Some(&profile(None)));
-        let poor = score(&evidence(&rows[4]), &rows, Some(&profile(Some(0.4))));
+        let plain = score(&evidence(&rows[4]), &rows, NEW, Some(&profile(None)));
+        let poor = score(&evidence(&rows[4]), &rows, NEW, Some(&profile(Some(0.4))));
         assert_eq!(plain.score, poor.score);
         assert_eq!(plain.confidence, Some(1.0));
         assert_eq!(poor.confidence, Some(0.4));
@@ -143,7 +168,7 @@ mod tests {
         let rows = rows();
         let mut needed = evidence(&rows[4]);
         needed.0.insert(Input::Calls, Measured::not("no valgrind"));
-        let withheld = score(&needed, &rows, None);
+        let withheld = score(&needed, &rows, NEW, None);
         assert_eq!((withheld.score, withheld.confidence), (None, None));
         assert!(
             withheld
@@ -154,19 +179,53 @@ mod tests {
         unused
             .0
             .insert(Input::CodeLines, Measured::not("no valgrind"));
-        let known = score(&unused, &rows, None);
+        let known = score(&unused, &rows, NEW, None);
         assert!(known.score.is_some());
         assert!(known.confidence.is_some_and(|confidence| confidence < 1.0));
     }
 
     #[test]
     fn without_calibration_there_is_no_score() {
-        let suitability = score(&evidence(&rows()[4]), &[], None);
+        let suitability = score(&evidence(&rows()[4]), &[], NEW, None);
         assert_eq!(suitability.score, None);
         assert!(
             suitability
                 .reason
                 .is_some_and(|reason| reason.starts_with("not calibrated"))
         );
+    }
+
+    #[test]
+    fn what_was_measured_of_a_program_does_not_go_into_its_own_score() {
+        let rows = rows();
+        let own = &rows[9];
+        for (spec, binary) in [
+            (own.name.as_str(), "other"),
+            ("other", own.name.as_str()),
+            ("the-spec", "other"),
+            ("other", "the-binary"),
+        ] {
+            let program = Identity { spec, binary };
+            let scored = |effect: f64| {
+                let mut rows = rows.clone();
+                rows[9].spec = Some("the-spec".into());
+                rows[9].binary = Some("the-binary".into());
+                rows[9].effect = effect;
+                score(&evidence(&rows[9]), &rows, program, None)
+            };
+            let (gains, loses) = (scored(0.5), scored(2.0));
+            assert_eq!(gains, loses, "{program:?}");
+            assert!(gains.score.is_some());
+            assert_eq!(gains.calibration_programs, Some(13));
+            let formula = gains.formula.expect("a formula");
+            assert!(formula.contains("without what was measured"), "{formula}");
+        }
+        // Of another program, the row counts.
+        let with = |effect: f64| {
+            let mut rows = rows.clone();
+            rows[9].effect = effect;
+            score(&evidence(&rows[4]), &rows, NEW, None)
+        };
+        assert_ne!(with(0.5).predicted_gain, with(2.0).predicted_gain);
     }
 }
