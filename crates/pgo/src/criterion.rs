@@ -59,6 +59,8 @@ fn command(spec: &Spec, declared: &Criterion, out: &Path) -> Command {
         .args(["--profile", &declared.profile])
         .directory(directory)
         .env("CARGO_TERM_PROGRESS_WHEN", "never")
+        // For whoever draws flamegraphs of other benchmarks; this one has no such feature.
+        .env_remove("CRITERION_PROFILER")
         .env("INFERNO_BENCH_SPEC", &spec.path)
         .env("INFERNO_BENCH_OUT", out)
         .env("INFERNO_BENCH_BUDGET", seconds(declared.budget));

@@ -6,8 +6,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::stage::Whole;
-
 /// One kind of evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -107,11 +105,5 @@ impl Evidence {
     /// Whether every input was measured.
     pub fn is_complete(&self) -> bool {
         Input::ALL.iter().all(|input| self.value(*input).is_some())
-    }
-}
-
-impl Whole for Evidence {
-    fn is_whole(&self) -> bool {
-        true
     }
 }

@@ -28,8 +28,8 @@ const SAMPLING_RUNS: u32 = 20;
 const SAMPLING_TIME: Duration = Duration::from_secs(5);
 /// Below this number of samples a share says nothing.
 const SAMPLES_NEEDED: u64 = 30;
-/// A workload whose plain run takes longer is not sampled.
-const RUN_LIMIT: Duration = Duration::from_secs(30);
+/// A workload whose plain run takes longer is not sampled, whatever time it declares.
+const RUN_LIMIT: Duration = Duration::from_mins(2);
 /// How much slower callgrind is than the plain program, for a decision whether to start.
 const CALLGRIND_SLOWDOWN: f64 = 40.0;
 /// The share of instructions that [`Input::CodeLines`] is about.
@@ -49,7 +49,7 @@ pub(crate) struct Subject<'a> {
 }
 
 /// A workload's plain runs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Plain {
     workload: Train,
     usage: Usage,
@@ -65,11 +65,19 @@ struct Plain {
 pub(crate) fn gather(subject: &Subject<'_>, progress: &mut Progress) -> Result<Evidence> {
     train::recreate(subject.directory)?;
     subject.baseline.check()?;
-    let mut plain = Vec::new();
+    // What callgrind is to count is run plainly as well: for its cost.
+    let (mut plain, mut to_count) = (Vec::new(), Vec::new());
     let mut failures = Vec::new();
     for workload in subject.spec.train() {
         progress.note(&format!("run {}", workload.name));
-        match subject.plain(&first_request(workload))? {
+        let whole = subject.plain(workload)?;
+        let counted = if workload.requests.len() > 1 {
+            subject.plain(&first_request(workload))?
+        } else {
+            whole.clone()
+        };
+        to_count.extend(counted.ok());
+        match whole {
             Ok(run) => plain.push(run),
             Err(reason) => failures.push(format!("{}: {reason}", workload.name)),
         }
@@ -87,10 +95,10 @@ pub(crate) fn gather(subject: &Subject<'_>, progress: &mut Progress) -> Result<E
         return Ok(evidence);
     }
     evidence.0.insert(Input::CpuBoundness, boundness(&plain));
-    let counted = subject.count(&plain, progress)?;
+    let counted = subject.count(&to_count, progress)?;
     let share = match subject.sample(&plain, progress)? {
         Ok(measured) => measured,
-        Err(reason) => share_by_instructions(&counted, &plain, &reason),
+        Err(reason) => share_by_instructions(&counted, &reason),
     };
     evidence.0.insert(Input::InstrumentableShare, share);
     evidence.0.extend(by_counts(counted));
@@ -124,7 +132,11 @@ impl Subject<'_> {
         };
         while plain.runs < PLAIN_RUNS && (plain.runs == 0 || started.elapsed() < PLAIN_TIME) {
             let launcher = Command::new(&self.baseline.path);
-            let finished = self.run(workload, launcher, RUN_LIMIT)?;
+            let limit = workload.timeout.min(RUN_LIMIT);
+            let finished = self.run(workload, launcher, limit)?;
+            if finished.status == ExitKind::TimedOut {
+                return Ok(Err(too_long(limit)));
+            }
             if let Err(reason) = ended_well(&finished, workload) {
                 return Ok(Err(reason));
             }
@@ -197,8 +209,13 @@ impl Subject<'_> {
             if number > 0 && enough {
                 break;
             }
+            // A run that leaves none must not be read from the file of the one before.
+            let _absent = std::fs::remove_file(&data);
             let launcher = Command::new(perf)
-                .args(["record", "--quiet", "-e", "cpu-clock", "-F"])
+                .args(["record", "--quiet"])
+                // Else perf copies every binary that it meets into the user's home.
+                .arg("--no-buildid-cache")
+                .args(["-e", "cpu-clock", "-F"])
                 .arg(sampling::FREQUENCY_HZ.to_string())
                 .arg("-o")
                 .arg(&data)
@@ -233,7 +250,7 @@ impl Subject<'_> {
         order.sort_by_key(|run| run.wall);
         let deadline = Instant::now() + self.callgrind_limit;
         let mut sum = Counts::default();
-        let (mut done, mut reasons) = (0, Vec::new());
+        let (mut shares, mut reasons) = (Vec::new(), Vec::new());
         for (index, run) in order.into_iter().enumerate() {
             let name = &run.workload.name;
             let left = deadline.saturating_duration_since(Instant::now());
@@ -247,19 +264,27 @@ impl Subject<'_> {
             match self.count_workload(run, &valgrind, left)? {
                 Ok(counts) => {
                     sum.add_normalised(&counts, run.workload.weight);
-                    done += 1;
+                    let share = counts.instrumentable.instructions / counts.all_instructions;
+                    shares.push((share * run.user_share(), run.workload.weight));
                 }
                 Err(reason) => reasons.push(format!("{name}: {reason}")),
             }
         }
-        if done == 0 {
+        if shares.is_empty() {
             return Ok(Err(format!("callgrind: {}", reasons.join("; "))));
         }
-        let mut how = format!("callgrind over {}", workloads(done, plain.len()));
+        let mut how = format!("callgrind over {}", workloads(shares.len(), plain.len()));
+        if plain.iter().any(|run| !run.workload.requests.is_empty()) {
+            how.push_str(", of a worker its start and first request");
+        }
         if !reasons.is_empty() {
             how = format!("{how} ({})", reasons.join("; "));
         }
-        Ok(Ok(Counted { counts: sum, how }))
+        Ok(Ok(Counted {
+            counts: sum,
+            shares,
+            how,
+        }))
     }
 
     fn count_workload(
@@ -295,6 +320,9 @@ impl Subject<'_> {
 #[derive(Debug)]
 struct Counted {
     counts: Counts,
+    /// Share of each workload's CPU time in instrumentable code, as far as instructions tell, with
+    /// the workload's weight.
+    shares: Vec<(f64, f64)>,
     how: String,
 }
 
@@ -314,7 +342,7 @@ fn boundness(plain: &[Plain]) -> Measured {
     Measured::new(
         value,
         format!(
-            "CPU time ÷ wall time, at most 1, best of {runs} runs of {} (of a worker: its start and first request); the load of others lowers it{}",
+            "CPU time ÷ wall time, at most 1, best of {runs} runs of {}; the load of others lowers it{}",
             workloads(plain.len(), plain.len()),
             spinning(plain)
         ),
@@ -331,23 +359,14 @@ fn spinning(plain: &[Plain]) -> String {
     }
 }
 
-fn share_by_instructions(
-    counted: &Result<Counted, String>,
-    plain: &[Plain],
-    reason: &str,
-) -> Measured {
+fn share_by_instructions(counted: &Result<Counted, String>, reason: &str) -> Measured {
     let counted = match counted {
         Ok(counted) => counted,
         Err(other) => return Measured::not(format!("{reason}; {other}")),
     };
-    let share = counted.counts.instrumentable.instructions / counted.counts.all_instructions;
-    let user: Vec<(f64, f64)> = plain
-        .iter()
-        .map(|run| (run.user_share(), run.workload.weight))
-        .collect();
-    match weighted_mean(&user).filter(|_| share.is_finite()) {
-        Some(user) => Measured::new(
-            share * user,
+    match weighted_mean(&counted.shares) {
+        Some(share) => Measured::new(
+            share,
             format!(
                 "share of instructions × share of user time, by {}, because {reason}",
                 counted.how
@@ -388,6 +407,17 @@ fn by_counts(counted: Result<Counted, String>) -> Vec<(Input, Measured)> {
             (input, measured)
         })
         .into()
+}
+
+fn too_long(limit: Duration) -> String {
+    let seconds = limit.as_secs_f64();
+    if limit == RUN_LIMIT {
+        format!(
+            "takes more than {seconds} s, the longest that is looked at: declare a shorter [[train]]"
+        )
+    } else {
+        format!("timed out after the {seconds} s that it declares")
+    }
 }
 
 fn ended_well(finished: &Finished, workload: &Train) -> Result<(), String> {
@@ -438,4 +468,70 @@ fn file_name(path: &Path) -> String {
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::callgrind::Events;
+    use super::*;
+
+    fn counted(shares: &[(f64, f64)], events: Events) -> Counted {
+        Counted {
+            counts: Counts {
+                instrumentable: events,
+                ..Counts::default()
+            },
+            shares: shares.to_vec(),
+            how: "callgrind".into(),
+        }
+    }
+
+    #[test]
+    fn a_workload_without_own_code_counts_as_much_as_it_weighs() {
+        let share = |shares: &[(f64, f64)]| {
+            let counted = Ok(counted(shares, Events::default()));
+            share_by_instructions(&counted, "perf is not installed").value
+        };
+        assert_eq!(share(&[(0.8, 1.0), (0.0, 1.0)]), Some(0.4));
+        assert_eq!(share(&[(0.5, 3.0), (0.0, 1.0)]), Some(0.375));
+        assert_eq!(share(&[(0.0, 1.0)]), Some(0.0), "nothing is a measurement");
+        assert_eq!(share(&[]), None);
+    }
+
+    #[test]
+    fn the_share_tells_both_reasons_where_neither_tool_works() {
+        let neither = share_by_instructions(&Err("no valgrind".into()), "no perf");
+        assert_eq!(neither, Measured::not("no perf; no valgrind"));
+    }
+
+    #[test]
+    fn rates_are_per_thousand_instructions_and_absent_without_any() {
+        let events = Events {
+            instructions: 2000.0,
+            calls: 7.0,
+            ..Events::default()
+        };
+        let rate = |events| {
+            let measured: BTreeMap<Input, Measured> =
+                by_counts(Ok(counted(&[], events))).into_iter().collect();
+            measured[&Input::Calls].value
+        };
+        assert_eq!(rate(events), Some(3.5));
+        assert_eq!(rate(Events::default()), None);
+        let missing = by_counts(Err("no valgrind".into()));
+        assert_eq!(missing.len(), 5);
+        assert!(missing.iter().all(|(_, measured)| measured.value.is_none()));
+    }
+
+    #[test]
+    fn means_are_weighted_and_nothing_has_none() {
+        assert_eq!(weighted_mean(&[(1.0, 1.0), (4.0, 2.0)]), Some(3.0));
+        assert_eq!(weighted_mean(&[]), None);
+    }
+
+    #[test]
+    fn a_time_out_says_whose_limit_it_was() {
+        assert!(too_long(RUN_LIMIT).contains("declare a shorter"));
+        assert!(too_long(Duration::from_secs(3)).contains("the 3 s that it declares"));
+    }
 }
