@@ -9,3 +9,4 @@ mod criterion;
 pub mod operand;
 pub mod programs;
 pub mod results;
+mod surroundings;

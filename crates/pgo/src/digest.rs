@@ -35,6 +35,25 @@ pub fn file(path: &Path) -> Result<String> {
     }
 }
 
+/// Checks that `copy` has the content that was read of `original`: what is run must be what is told.
+///
+/// # Errors
+/// [`Error::Verification`] when it has not, [`Error::Io`].
+pub(crate) fn check_copy(copy: &Path, original: &Path, sha256: &str) -> Result<()> {
+    if file(copy)? == sha256 {
+        return Ok(());
+    }
+    Err(Error::Verification {
+        check: "unchanged-binaries",
+        message: format!(
+            "`{}` is not a copy of `{}` as it was read",
+            copy.display(),
+            original.display()
+        ),
+        hint: "leave the programs and the output directory alone meanwhile; run again".into(),
+    })
+}
+
 fn hexadecimal(digest: &[u8]) -> String {
     digest
         .iter()
@@ -91,6 +110,19 @@ mod tests {
             text("abc"),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
+    }
+
+    #[test]
+    fn a_copy_of_something_else_is_refused() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| scratch.path().join(name);
+        for (name, content) in [("original", "one"), ("copy", "one"), ("other", "two")] {
+            std::fs::write(path(name), content).expect("a file");
+        }
+        let sha256 = text("one");
+        assert!(check_copy(&path("copy"), &path("original"), &sha256).is_ok());
+        let error = check_copy(&path("other"), &path("original"), &sha256).expect_err("it differs");
+        assert_eq!(error.exit_code(), crate::exit::VERIFICATION_FAILED);
     }
 
     #[test]

@@ -98,6 +98,11 @@ impl Layout {
         self.root.join("evidence")
     }
 
+    /// What arms are linked from, while they are linked again.
+    pub fn links(&self) -> PathBuf {
+        self.root.join("links")
+    }
+
     /// What finished stages left.
     pub fn stages(&self) -> PathBuf {
         self.root.join("stages")
@@ -111,6 +116,11 @@ impl Layout {
     /// Raw samples.
     pub fn samples(&self) -> PathBuf {
         self.root.join("samples")
+    }
+
+    /// There when all samples were taken and told in a record.
+    pub fn finished_samples(&self) -> PathBuf {
+        self.samples().join("finished")
     }
 
     /// The record of the last finished run.

@@ -194,6 +194,30 @@ fn slow_an_interrupted_comparison_continues() {
 }
 
 #[test]
+fn slow_a_finished_comparison_is_measured_anew_and_a_path_is_no_name() {
+    let scratch = scratch();
+    let quick = program(scratch.path(), "quick", ROUNDS, "done");
+    let out = scratch.path().join("out");
+    let samples = || {
+        measured([&quick, &quick], &out, &["--threshold", "0.9"]).succeeded();
+        std::fs::read_to_string(out.join("samples/pair/samples.jsonl")).expect("samples")
+    };
+    let first = samples();
+    let second = samples();
+    assert_eq!(
+        first.lines().next(),
+        second.lines().next(),
+        "the same question"
+    );
+    assert_ne!(first, second, "old samples were told as new");
+
+    for name in ["../outside", "/outside", ".."] {
+        run(compare([&quick, &quick]).args(["--budget", "3s", "--name", name]))
+            .failed(2, "is no name of a comparison");
+    }
+}
+
+#[test]
 fn slow_records_are_bridged_refused_or_forced() {
     let scratch = scratch();
     let [quick, slow] = programs(scratch.path());

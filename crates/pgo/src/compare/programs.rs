@@ -3,7 +3,7 @@
 //! Takes two files and a workload, from the command line or from a spec; gives a [`Record`]. The
 //! programs run from copies whose paths have equal length. It must not judge.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use inferno_measure::record::{
 use inferno_measure::scenario::{Arms, Judging, Kind, PageCache, Role, Scenario};
 use inferno_measure::{host, verdict};
 
+use super::surroundings;
 use crate::artifact::{Artifact, Counters};
 use crate::assemble;
 use crate::assets::Assets;
@@ -43,7 +44,7 @@ pub struct Options {
     pub budget: Duration,
     /// δ as a share; the spec's, or the default, where absent.
     pub threshold: Option<f64>,
-    /// Whether samples of an earlier run are taken over.
+    /// Whether an interrupted run of the same comparison is continued. A finished one never is.
     pub samples: Reuse,
 }
 
@@ -97,9 +98,11 @@ pub fn run(options: &Options) -> Result<Finished> {
         Program::read(&options.baseline)?,
         Program::read(&options.candidate)?,
     ];
+    check_name(&options.name)?;
     let mut progress = Progress::on_stderr();
     let output = OutputDir::open(&options.out, &mut |line| progress.say(line))?;
-    if options.samples == Reuse::Nothing {
+    // What is reported as measured now must be: only a run that did not come to its end goes on.
+    if options.samples == Reuse::Nothing || output.finished_samples().exists() {
         output.forget_samples()?;
     }
     let started = Instant::now();
@@ -113,6 +116,14 @@ pub fn run(options: &Options) -> Result<Finished> {
     let task = run.task()?;
     let directory = run.output.sampling_arms();
     let arms = Arms::with_control(&run.programs[0].path, &run.programs[1].path, &directory)?;
+    for (program, copies) in run.programs.iter().zip([
+        vec![Some(&arms.baseline), arms.control.as_ref()],
+        vec![Some(&arms.candidate)],
+    ]) {
+        for copy in copies.into_iter().flatten() {
+            digest::check_copy(copy, &program.path, &program.sha256)?;
+        }
+    }
     let (costs, checks) = run.verify(&task, &arms)?;
     let measured = run.measure(&task, &arms, costs)?;
     run.finish(task, checks, &measured, started)
@@ -134,6 +145,8 @@ struct Task {
     declared_output: Option<Output>,
     inputs: Vec<Input>,
     workloads: BTreeMap<String, String>,
+    /// What the samples depend on beyond programs and inputs.
+    surroundings: Key,
 }
 
 impl Run<'_> {
@@ -205,7 +218,13 @@ impl Run<'_> {
         known_costs: BTreeMap<String, KnownCost>,
     ) -> Result<Vec<Measured>> {
         let hashes = task.inputs.iter().map(|input| &input.sha256);
-        let key = hashes.fold(Key::new("compare"), Key::part);
+        let key = hashes.fold(task.surroundings.clone(), Key::part);
+        let samples = self.output.samples().join("pair/samples.jsonl");
+        if let Some(taken) = last_change(&samples) {
+            self.progress.say(&format!(
+                "if nothing has changed, the run that was interrupted at {taken} goes on; `--remeasure` samples again"
+            ));
+        }
         let campaign = Campaign {
             scenarios: &task.scenarios,
             arms: std::slice::from_ref(arms),
@@ -278,6 +297,8 @@ impl Run<'_> {
             timings: assemble::timings(&self.stages, started),
         };
         record.write(&self.output.record())?;
+        let finished = self.output.finished_samples();
+        inferno_measure::write_atomically(&finished, record.created.as_bytes())?;
         Ok(Finished {
             record,
             notes,
@@ -294,8 +315,8 @@ fn command_task(command: &CommandLine, name: &str) -> Result<Task> {
         .map(|path| path.canonicalize().map_err(Error::io("read", path)))
         .transpose()?;
     // What an argument names is part of the workload: other content is another measurement.
-    let named = command.args.iter().map(|argument| directory.join(argument));
-    let files: Vec<PathBuf> = named
+    let named = || surroundings::named(&command.args, &directory);
+    let files: BTreeSet<PathBuf> = named()
         .filter(|path| path.is_file())
         .chain(stdin.clone())
         .collect();
@@ -303,6 +324,8 @@ fn command_task(command: &CommandLine, name: &str) -> Result<Task> {
         .iter()
         .map(|path| assemble::input(path, digest::file(path)?, &directory))
         .collect::<Result<_>>()?;
+    let surroundings = surroundings::directories(surroundings_of(), named());
+    let files: Vec<PathBuf> = files.into_iter().collect();
     let run = serde_json::json!({
         "args": command.args,
         "env": command.env,
@@ -332,6 +355,30 @@ fn command_task(command: &CommandLine, name: &str) -> Result<Task> {
         judging: Judging::default(),
         declared_output: None,
         inputs,
+        surroundings,
+    })
+}
+
+fn surroundings_of() -> Key {
+    surroundings::environment(Key::new("compare"), std::env::vars_os())
+}
+
+/// When a file was last changed, for people; `None` where there is none.
+fn last_change(path: &Path) -> Option<String> {
+    let changed = std::fs::metadata(path).ok()?.modified().ok()?;
+    let changed = jiff::Timestamp::try_from(changed).ok()?;
+    Some(changed.strftime("%Y-%m-%d %H:%M UTC").to_string())
+}
+
+/// The name becomes a directory's, where none is given.
+fn check_name(name: &str) -> Result<()> {
+    let is_path = name.is_empty() || name == "." || name == ".." || name.contains('/');
+    if !is_path {
+        return Ok(());
+    }
+    Err(Error::Usage {
+        message: format!("`{name}` is no name of a comparison"),
+        hint: "leave out slashes; `--out DIR` says where the report goes".into(),
     })
 }
 
@@ -358,6 +405,7 @@ fn spec_task(spec: &Spec, only: &[String]) -> Result<Task> {
         scenarios,
         judging: spec.judging(),
         declared_output: Some(spec.output().clone()),
+        surroundings: surroundings_of(),
     })
 }
 

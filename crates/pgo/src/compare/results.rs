@@ -77,7 +77,7 @@ pub fn baselines(older: (&Path, &str), newer: (&Path, &str), rule: &Rule) -> Res
         sha256: None,
         measured: None,
     });
-    let comparison = comparison::of_benchmarks(
+    let mut comparison = comparison::of_benchmarks(
         &benchmarks[0],
         &benchmarks[1],
         sides,
@@ -91,6 +91,10 @@ pub fn baselines(older: (&Path, &str), newer: (&Path, &str), rule: &Rule) -> Res
             hint: "compare baselines of the same benchmarks".into(),
         });
     }
+    comparison.notes.push(
+        "Criterion's files tell neither machine nor flags: whether both were made alike is not known."
+            .to_owned(),
+    );
     Ok(comparison)
 }
 
