@@ -104,7 +104,13 @@ pub fn capture_link(
     for file in linked_copies(&executable)? {
         std::fs::remove_file(&file).map_err(Error::io("remove", &file))?;
     }
-    let (executable, _) = compile(workshop, arm, Some(to), progress)?;
+    let (executable, messages) = compile(workshop, arm, Some(to), progress)?;
+    if !to.is_file() && messages.freshness == Freshness::Fresh {
+        return Err(Error::Tool {
+            message: format!("cargo did not link the {} again", arm.name()),
+            hint: "a copy of the binary was found elsewhere: run again with --fresh, or leave out --layout-control".into(),
+        });
+    }
     if !to.is_file() {
         return Err(Error::Tool {
             message: "the code layout can only be controlled where lld links, and another linker was used".into(),
@@ -300,6 +306,11 @@ fn command(workshop: &Workshop, arm: &Arm, capture: Option<&Path>) -> Result<Com
         .args(["--target", &workshop.target, "--target-dir"])
         .arg(workshop.output.target_dir(arm.name()))
         .directory(directory)
+        // Else a `build.build-dir` of the user's would be shared by all arms.
+        .env(
+            "CARGO_BUILD_BUILD_DIR",
+            workshop.output.target_dir(arm.name()),
+        )
         .env("CARGO_ENCODED_RUSTFLAGS", flags::encode(&rustflags)?)
         .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_TERM_PROGRESS_WHEN", "never")

@@ -76,12 +76,33 @@ fn ranked(counts: &Counts) -> Vec<(String, Ran)> {
 /// (`file;name`, LLVM `getIRPGOObjectName`).
 fn readable(symbol: &str) -> String {
     let name = symbol.rsplit(';').next().unwrap_or(symbol);
+    // Types in a legacy name are written with `..`, as in `a..cold..B`: what is appended comes after.
+    let own = legacy_end(name).unwrap_or(0);
     let end = SUFFIXES
         .iter()
-        .filter_map(|suffix| name.find(suffix))
+        .filter_map(|suffix| name[own..].find(suffix))
         .min()
-        .unwrap_or(name.len());
+        .map_or(name.len(), |appended| own + appended);
     format!("{:#}", rustc_demangle::demangle(&name[..end]))
+}
+
+/// Where a legacy mangled name ends: after its hash, `17h` and 16 hexadecimal digits, and an `E`.
+fn legacy_end(name: &str) -> Option<usize> {
+    const HASH: &str = "17h";
+    const DIGITS: usize = 16;
+    if !name.starts_with("_ZN") {
+        return None;
+    }
+    let ends = name.match_indices(HASH).filter_map(|(start, _)| {
+        let digits = start + HASH.len();
+        let end = digits + DIGITS;
+        let is_hash = name
+            .get(digits..end)?
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit());
+        (is_hash && name[end..].starts_with('E')).then_some(end + 1)
+    });
+    ends.last()
 }
 
 /// The functions of a binary by name; `None` where the symbol table was stripped.
@@ -182,6 +203,18 @@ mod tests {
             ),
             ("_ZN4gain3run17h0123456789abcdefE.cold", "gain::run"),
             ("_ZN4gain3run17h0123456789abcdefE.cold.1", "gain::run"),
+            (
+                "_ZN32_$LT$a..cold..B$u20$as$u20$C$GT$3run17h0123456789abcdefE",
+                "<a::cold::B as C>::run",
+            ),
+            (
+                "_ZN32_$LT$a..cold..B$u20$as$u20$C$GT$3run17h0123456789abcdefE.cold.1",
+                "<a::cold::B as C>::run",
+            ),
+            (
+                "_ZN32_$LT$a..part..B$u20$as$u20$C$GT$3run17h0123456789abcdefE.llvm.77",
+                "<a::part::B as C>::run",
+            ),
             ("_RNvCs1234_7mycrate3foo", "mycrate::foo"),
             ("_RNvCs1234_7mycrate3foo.llvm.99", "mycrate::foo"),
             ("_RNvCsABCD_7mycrate3foo", "mycrate::foo"),

@@ -3,6 +3,7 @@
 //! Takes a [`VerifiedPair`]; gives its arms linked again. It must not touch the arms themselves.
 
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Instant;
 
 use inferno_measure::record::StageKind;
@@ -14,7 +15,8 @@ use crate::digest::Key;
 use crate::error::{Error, Result};
 use crate::flags::Arm;
 use crate::progress::Progress;
-use crate::relink::{Layouts, Link, Relinked};
+use crate::relink::{self, Layouts, Link, Relinked};
+use crate::train;
 use crate::verify::VerifiedPair;
 
 impl Session {
@@ -30,6 +32,7 @@ impl Session {
             .part(&pair.baseline().sha256)
             .part(&candidate.artifact().sha256)
             .part(count.to_string())
+            .part(relink::arguments(1).join(" "))
             .finish();
         let profile = candidate.profile().path.clone();
         let arms = [
@@ -88,20 +91,27 @@ fn link_arm(
     seeds: RangeInclusive<u32>,
     progress: &mut Progress,
 ) -> Result<Vec<Relinked>> {
-    let root = workshop.output.root();
-    let scratch =
-        tempfile::TempDir::with_prefix_in("links-", root).map_err(Error::io("create", root))?;
-    let archive = scratch.path().join("captured.tar");
+    // Always the same place, so that the next run removes what a killed one has left.
+    let scratch = workshop.output.links();
+    train::recreate(&scratch)?;
+    let linked = link_below(&scratch, workshop, arm, artifact, seeds, progress);
+    std::fs::remove_dir_all(&scratch).map_err(Error::io("remove", &scratch))?;
+    linked
+}
+
+fn link_below(
+    scratch: &Path,
+    workshop: &Workshop,
+    arm: &Arm,
+    artifact: &Artifact,
+    seeds: RangeInclusive<u32>,
+    progress: &mut Progress,
+) -> Result<Vec<Relinked>> {
+    let archive = scratch.join("captured.tar");
     progress.note(&format!("what {} is linked from", arm.name()));
     let captured = cargo::capture_link(workshop, arm, &archive, progress)?;
-    if captured.text_sha256 != artifact.text_sha256 {
-        return Err(Error::Verification {
-            check: "same-code",
-            message: format!("the {}, its last crate compiled again, has other machine code", arm.name()),
-            hint: "run again without touching the sources; `--audit` tells whether two builds are alike".into(),
-        });
-    }
-    let link = Link::open(&archive, &captured, &workshop.compiler, scratch.path())?;
+    same_code(&captured, artifact, arm.name())?;
+    let link = Link::open(&archive, &captured, &workshop.compiler, scratch)?;
     let executable = workshop.spec.target().executable();
     (0..)
         .zip(seeds)
@@ -113,4 +123,33 @@ fn link_arm(
             link.layout(seed, &to)
         })
         .collect()
+}
+
+/// The link that was captured is the arm's own: a layout of other code would prove nothing.
+fn same_code(captured: &Artifact, artifact: &Artifact, arm: &str) -> Result<()> {
+    if captured.text_sha256 == artifact.text_sha256 {
+        return Ok(());
+    }
+    Err(Error::Verification {
+        check: "same-code",
+        message: format!("the {arm}, its last crate compiled again, has other machine code"),
+        hint:
+            "run again without touching the sources; `--audit` tells whether two builds are alike"
+                .into(),
+    })
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_of_other_code_is_refused() {
+        let read = |path: &str| Artifact::read(Path::new(path), Vec::new()).expect("a program");
+        let (arm, other) = (read("/bin/sh"), read("/bin/ls"));
+        assert!(same_code(&arm, &arm, "baseline").is_ok());
+        let error = same_code(&other, &arm, "baseline").expect_err("other code");
+        assert_eq!(error.exit_code(), crate::exit::VERIFICATION_FAILED);
+        assert!(error.to_string().contains("other machine code"), "{error}");
+    }
 }
