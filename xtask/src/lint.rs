@@ -20,7 +20,7 @@ pub(crate) fn run() -> Result<u8> {
     if which::which("shellcheck").is_ok() {
         cmd!(
             sh,
-            "shellcheck .ci/run crates/inference/build-pgo-concurrent.sh scripts/ensure-chromium.sh"
+            "shellcheck .ci/run crates/inference/build-pgo-concurrent.sh scripts/ensure-tool.sh"
         )
         .run()?;
     } else {

@@ -80,7 +80,7 @@ fn succeeded(output: &Output) -> String {
 #[test]
 fn slow_hyperfine_and_ours_take_a_repetition() {
     if which::which("hyperfine").is_err() {
-        eprintln!("skipped: hyperfine is not on PATH; scripts/ensure-hyperfine.sh installs it");
+        eprintln!("skipped: hyperfine is not on PATH; .ci/run installs it where it may");
         return;
     }
     takes_a_repetition_once("cold", "hyperfine");
