@@ -104,6 +104,10 @@ struct RunArguments {
     /// only beyond the luck of layout (at least 8; needs lld)
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(8..=999))]
     layout_control: Option<u32>,
+    /// Count the instructions of both arms with callgrind, at most TIME per scenario (default 5m):
+    /// a companion that decides nothing (needs valgrind)
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "5m", value_parser = duration::parse)]
+    instructions: Option<Duration>,
     /// Leave out the benchmark that the spec declares in [criterion]
     #[arg(long)]
     no_criterion: bool,
@@ -176,6 +180,7 @@ impl SamplingArguments {
             only: self.only.clone(),
             profile: None,
             layouts: None,
+            instructions: None,
             criterion: CriterionStage::Skipped,
         })
     }
@@ -208,6 +213,7 @@ impl RunArguments {
             },
             profile: self.profile.clone(),
             layouts: self.layout_control,
+            instructions: self.instructions,
             criterion: if self.no_criterion {
                 CriterionStage::Skipped
             } else {

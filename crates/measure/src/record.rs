@@ -17,8 +17,8 @@ pub use provenance::{
     SuitabilityInput, Timings, Tool, Toolchain, TrainingWorkload, Verification,
 };
 pub use result::{
-    Declared, Estimate, ExpectationResult, MetricDefinition, MetricResult, Regime, ScenarioResult,
-    Summary, TrendResult, TrendValue, Validity, Verdict,
+    Declared, Estimate, ExpectationResult, InstructionCounts, MetricDefinition, MetricResult,
+    Regime, ScenarioResult, Summary, TrendResult, TrendValue, Validity, Verdict,
 };
 
 use std::collections::BTreeMap;

@@ -31,9 +31,39 @@ pub struct Trial {
 /// When the process or worker does not do what the scenario declares, or a signal
 /// asks the program to end.
 pub fn run(scenario: &Scenario, binary: &Path, arm: Arm, requests: u32) -> Result<Trial> {
+    run_patiently(scenario.clone(), binary, arm, requests, || scenario.timeout)
+}
+
+/// The same, for runs under a tool that makes them slow: `limit` bounds the whole run instead of
+/// the scenario's time-out each of its steps. Only a worker's end, after its last answer, may take
+/// as long again.
+///
+/// # Errors
+/// As those of [`run`].
+pub fn run_within(
+    scenario: &Scenario,
+    binary: &Path,
+    arm: Arm,
+    requests: u32,
+    limit: Duration,
+) -> Result<Trial> {
+    let started = Instant::now();
+    let left = || limit.saturating_sub(started.elapsed());
+    run_patiently(scenario.clone(), binary, arm, requests, left)
+}
+
+/// `patience` is the time-out of the next step.
+fn run_patiently(
+    mut scenario: Scenario,
+    binary: &Path,
+    arm: Arm,
+    requests: u32,
+    patience: impl Fn() -> Duration,
+) -> Result<Trial> {
     match &scenario.kind {
         Kind::Cold { .. } => {
-            let finished = cold::run(scenario, binary, arm)?;
+            scenario.timeout = patience();
+            let finished = cold::run(&scenario, binary, arm)?;
             Ok(Trial {
                 stdout: finished.stdout,
                 stderr: finished.stderr,
@@ -44,25 +74,33 @@ pub fn run(scenario: &Scenario, binary: &Path, arm: Arm, requests: u32) -> Resul
                 },
             })
         }
-        Kind::Warm { .. } => run_warm(scenario, binary, arm, requests),
+        Kind::Warm { .. } => run_warm(scenario, binary, arm, requests, patience),
     }
 }
 
-fn run_warm(scenario: &Scenario, binary: &Path, arm: Arm, requests: u32) -> Result<Trial> {
-    let pin = pin_of(scenario);
+fn run_warm(
+    mut scenario: Scenario,
+    binary: &Path,
+    arm: Arm,
+    requests: u32,
+    patience: impl Fn() -> Duration,
+) -> Result<Trial> {
+    let pin = pin_of(&scenario);
     let started = Instant::now();
     let mut worker = Worker::start(&Launch {
-        scenario,
+        scenario: &scenario,
         binary,
         arm,
         pin,
-        timeout: scenario.timeout,
+        timeout: patience(),
     })?;
     let startup = started.elapsed();
     let asked = Instant::now();
-    let output_sha256 = (0..u64::from(requests))
-        .map(|seq| Ok(worker.request(scenario, seq)?.output_sha256))
-        .collect::<Result<Vec<_>>>()?;
+    let mut output_sha256 = Vec::new();
+    for seq in 0..u64::from(requests) {
+        scenario.timeout = patience();
+        output_sha256.push(worker.request(&scenario, seq)?.output_sha256);
+    }
     let sample = asked.elapsed() / requests.max(1);
     worker.close(&scenario.name)?;
     Ok(Trial {

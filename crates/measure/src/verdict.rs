@@ -56,7 +56,7 @@ pub fn judge(measured: &[Measured], judging: &Judging) -> Vec<ScenarioResult> {
 }
 
 /// Judges a saved record again, with the thresholds that it holds: scenarios, expectations
-/// and trends are made anew from its samples, everything else stays.
+/// and trends are made anew from its samples, everything else stays, counted instructions too.
 #[must_use]
 pub fn judge_again(record: &Record) -> Record {
     let measured: Vec<Measured> = record
@@ -67,7 +67,10 @@ pub fn judge_again(record: &Record) -> Record {
             samples: result.samples.clone(),
         })
         .collect();
-    let scenarios = judge(&measured, &record.judging);
+    let mut scenarios = judge(&measured, &record.judging);
+    for (judged, stored) in scenarios.iter_mut().zip(&record.scenarios) {
+        judged.instructions.clone_from(&stored.instructions);
+    }
     let declared: Vec<_> = record
         .trends
         .iter()
@@ -127,6 +130,7 @@ fn judge_one(measured: &Measured, judging: &Judging, scenarios: usize) -> Scenar
         expectation,
         validity: validity(&restarts),
         idle_cpu_ns: idle_cpu_ns(&restarts),
+        instructions: None,
         samples: measured.samples.clone(),
     }
 }

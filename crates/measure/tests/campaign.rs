@@ -442,6 +442,24 @@ fn a_trial_gives_outputs_and_costs() {
 }
 
 #[test]
+fn a_trial_within_a_limit_is_killed_when_the_whole_of_it_takes_longer() {
+    use inferno_measure::{samples::Arm, trial};
+    let place = place();
+    let within = |scenario: &Scenario, limit| {
+        trial::run_within(scenario, &place.arms.candidate, Arm::Candidate, 4, limit)
+    };
+    let minute = Duration::from_mins(1);
+    let warm_answers = within(&warm("warm", ""), minute).unwrap().output_sha256;
+    assert_eq!(warm_answers.len(), 4);
+    for hanging in [warm("hang", "hang"), cold("hang", "hang")] {
+        // The scenario's own time-out is a minute.
+        let error = within(&hanging, Duration::from_millis(300)).unwrap_err();
+        assert!(matches!(error, Error::Workload { .. }), "{error}");
+        assert!(error.to_string().contains("within"), "{error}");
+    }
+}
+
+#[test]
 fn restarts_take_turns_over_the_code_layouts() {
     let place = place();
     let layouts: Vec<Arms> = (0..8)

@@ -2,13 +2,15 @@
 //!
 //! Takes proofs and judged scenarios; gives a [`Record`] without absolute paths. It must not judge.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use inferno_measure::host;
 use inferno_measure::record::{
-    self, Artifacts, Audit, Check, HotFunction, Input, Profile, Record, ScenarioResult, Stage,
-    StageKind, StageState, Timings, Tool, Toolchain, TrainingWorkload, TrendResult, Verification,
+    self, Artifacts, Audit, Check, HotFunction, Input, InstructionCounts, Profile, Record,
+    ScenarioResult, Stage, StageKind, StageState, Timings, Tool, Toolchain, TrainingWorkload,
+    TrendResult, Verification,
 };
 use inferno_measure::scenario::Judging;
 
@@ -24,7 +26,7 @@ use crate::suitability;
 use crate::suitability::calibration::{self, Identity};
 use crate::suitability::evidence::Evidence;
 
-/// What was proved about the two arms.
+/// What is known of the two arms beside their samples.
 #[derive(Debug)]
 pub(crate) struct Proof<'a> {
     pub(crate) instrumented: Option<&'a Artifact>,
@@ -35,6 +37,8 @@ pub(crate) struct Proof<'a> {
     pub(crate) audit: Option<Audit>,
     /// What the suitability score is made of.
     pub(crate) evidence: Option<Evidence>,
+    /// Counted instructions by scenario: beside the verdicts, which are made without them.
+    pub(crate) instructions: BTreeMap<String, InstructionCounts>,
 }
 
 /// The candidate's build, and what is known of its profile.
@@ -49,9 +53,12 @@ pub(crate) fn record(
     session: &mut Session,
     proof: &Proof<'_>,
     judging: Judging,
-    scenarios: Vec<ScenarioResult>,
+    mut scenarios: Vec<ScenarioResult>,
     trends: Vec<TrendResult>,
 ) -> Result<Record> {
+    for result in &mut scenarios {
+        result.instructions = proof.instructions.get(&result.scenario.name).cloned();
+    }
     let llvm_profdata = session.tool()?.version;
     let inputs = inputs(session)?;
     let profile = proof.built_with.as_ref().map(profile);

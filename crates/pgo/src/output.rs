@@ -103,6 +103,11 @@ impl Layout {
         self.root.join("links")
     }
 
+    /// What callgrind leaves when it counts both arms.
+    pub fn instructions(&self) -> PathBuf {
+        self.root.join("instructions")
+    }
+
     /// What finished stages left.
     pub fn stages(&self) -> PathBuf {
         self.root.join("stages")

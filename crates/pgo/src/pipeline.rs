@@ -2,6 +2,7 @@
 //!
 //! Takes [`Options`]; gives a [`Record`]. Rendering and exit codes are the caller's.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use inferno_measure::verdict;
 use crate::assemble;
 use crate::criterion;
 use crate::error::Result;
+use crate::instructions::Counting;
 use crate::output::OutputDir;
 use crate::progress::Progress;
 use crate::relink::Layouts;
@@ -47,6 +49,8 @@ pub struct Options {
     /// Code layouts in which both arms are linked and measured; the arms as they were built where
     /// absent.
     pub layouts: Option<u32>,
+    /// Time for counting the instructions of one scenario; they are not counted where absent.
+    pub instructions: Option<Duration>,
     /// Whether Criterion looks at the pair as well, where the spec declares it.
     pub criterion: CriterionStage,
 }
@@ -124,6 +128,7 @@ pub fn run(options: &Options) -> Result<Finished> {
     if options.profile.is_none() {
         options.spec.check_training()?;
     }
+    let counting = options.instructions.map(Counting::within).transpose()?;
     let mut session = options.open()?;
     let flags = session.shared_flags().as_slice().join(" ");
     session.say(&format!(
@@ -156,6 +161,10 @@ pub fn run(options: &Options) -> Result<Finished> {
 
     let judging = options.judging();
     let measured = session.measure(&pair, layouts.as_ref(), &judging)?;
+    let instructions = match &counting {
+        Some(counting) => session.instructions(&pair, &measured, counting)?,
+        None => BTreeMap::new(),
+    };
 
     let mut checks = vec![origin];
     checks.extend(pair.checks().iter().cloned());
@@ -173,6 +182,7 @@ pub fn run(options: &Options) -> Result<Finished> {
         checks,
         audit,
         evidence: Some(evidence),
+        instructions,
     };
     let path = session.output().record();
     finish(session, &proof, &measured, judging, &path)
@@ -248,6 +258,7 @@ pub fn run_noise(options: &Options) -> Result<Finished> {
         checks: Vec::new(),
         audit: None::<Audit>,
         evidence: None,
+        instructions: BTreeMap::new(),
     };
     let path = session.output().noise_record();
     finish(session, &proof, &measured, judging, &path)

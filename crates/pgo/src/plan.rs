@@ -2,6 +2,7 @@
 //!
 //! Takes [`Options`]; gives a [`Plan`] for people. It must not build, fetch or create anything.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -10,8 +11,10 @@ use inferno_measure::record::{Record, Stage, StageState};
 
 use crate::error::{Error, Result};
 use crate::flags::{self, SharedFlags};
+use crate::instructions;
 use crate::output::Layout;
 use crate::pipeline::{NullRebuild, Options};
+use crate::session::instructions_stage;
 use crate::spec::Spec;
 use crate::stage::Reuse;
 use crate::toolchain::{self, Compiler};
@@ -85,9 +88,11 @@ impl Plan {
             Reuse::Unchanged => Record::read(&layout.record()).ok(),
             Reuse::Nothing => None,
         };
+        let counted = counted_s(options, last.as_ref());
         let names = stage_names(options);
         let stages = names.into_iter().map(|name| {
             let known = last.as_ref().and_then(|record| took(record, &name));
+            let known = known.or_else(|| counted.get(&name).copied());
             let wall_s = match name.as_str() {
                 "measure" => Some(options.budget.as_secs_f64()),
                 LINK_LAYOUTS => known.or_else(|| options.layouts.map(link_guess)),
@@ -170,10 +175,29 @@ fn stage_names(options: &Options) -> Vec<String> {
         names.push(LINK_LAYOUTS.into());
     }
     names.push("measure".into());
+    if options.instructions.is_some() {
+        let scenarios = options.spec.scenario_specs().iter();
+        let wanted = scenarios
+            .filter(|scenario| options.only.is_empty() || options.only.contains(&scenario.name));
+        names.extend(wanted.map(|scenario| instructions_stage(&scenario.name)));
+    }
     if options.declared_criterion().is_some() {
         names.push(Stage::CRITERION.into());
     }
     names
+}
+
+/// Expected seconds of the stages that count instructions, by name, where the last run tells what a
+/// sample takes.
+fn counted_s(options: &Options, last: Option<&Record>) -> BTreeMap<String, f64> {
+    let Some((last, limit)) = last.zip(options.instructions) else {
+        return BTreeMap::new();
+    };
+    let expected = last.scenarios.iter().filter_map(|result| {
+        let wall_s = instructions::expected_s(result, limit)?;
+        Some((instructions_stage(&result.scenario.name), wall_s))
+    });
+    expected.collect()
 }
 
 /// What the stage took when it last ran; a stage that was reused then says nothing.

@@ -3,10 +3,12 @@
 //! Takes a spec and an output directory; each stage takes the type that only the stage before can
 //! make. The order of the whole is in `pipeline`.
 
+mod instructions;
 mod layouts;
 mod predict;
 mod sampling;
 
+pub(crate) use instructions::stage as instructions_stage;
 pub use predict::Patience;
 pub(crate) use sampling::Shown;
 

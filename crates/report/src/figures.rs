@@ -103,6 +103,20 @@ pub(crate) fn count(count: u64) -> String {
     grouped
 }
 
+/// Large counts of both arms in one scale: `1.23 G → 0.98 G`.
+pub(crate) fn both_counts(baseline: f64, candidate: f64) -> String {
+    const SCALES: [(f64, &str); 4] = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
+    let larger = baseline.max(candidate);
+    let scale = SCALES.iter().find(|(scale, _)| larger >= *scale);
+    let scaled = |count: f64| {
+        scale.map_or_else(
+            || three_digits(count),
+            |(scale, prefix)| format!("{}{JOINER}{prefix}", three_digits(count / scale)),
+        )
+    };
+    format!("{}{JOINER}→{JOINER}{}", scaled(baseline), scaled(candidate))
+}
+
 /// `1 pair`, `2 pairs`.
 pub(crate) fn plural(count: usize, noun: &str) -> String {
     let ending = if count == 1 { "" } else { "s" };
@@ -212,6 +226,15 @@ mod tests {
             (212_247_807, "212,247,807"),
         ] {
             assert_eq!(count(given), expected);
+        }
+        for (baseline, candidate, expected) in [
+            (1.23e9, 0.98e9, "1.23 G → 0.98 G"),
+            (980e6, 1.0e9, "0.98 G → 1.00 G"),
+            (213_955_375.0, 170e6, "214 M → 170 M"),
+            (1500.0, 20.5, "1.50 k → 0.0205 k"),
+            (600.0, 590.0, "600 → 590"),
+        ] {
+            assert_eq!(spaced(&both_counts(baseline, candidate)), expected);
         }
         assert_eq!(plural(1, "scenario"), "1 scenario");
         assert_eq!(plural(0, "scenario"), "0 scenarios");

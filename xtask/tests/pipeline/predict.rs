@@ -34,7 +34,7 @@ fn can_count() -> bool {
 }
 
 /// `PATH` without one tool: every other program of its directories is linked.
-fn path_without(tool: &str, directory: &Path) -> OsString {
+pub(crate) fn path_without(tool: &str, directory: &Path) -> OsString {
     let path = std::env::var_os("PATH").expect("a path");
     let mut parts = Vec::new();
     for (index, part) in std::env::split_paths(&path).enumerate() {

@@ -364,7 +364,7 @@ pub enum StageKind {
     Train,
     /// Sampling.
     Measure,
-    /// Runs of the workload for verification, and for the suitability score.
+    /// Runs of the workload for verification, for the suitability score, and under callgrind.
     Verify,
     /// The pipeline's own work.
     Other,

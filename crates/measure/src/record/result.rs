@@ -144,6 +144,9 @@ pub struct ScenarioResult {
     pub validity: Validity,
     /// Warm: CPU time of the arms while it was not their turn, over all restarts, in nanoseconds.
     pub idle_cpu_ns: Option<u64>,
+    /// What callgrind counted, when it was asked: a companion that decides nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<InstructionCounts>,
     /// The raw samples.
     pub samples: Samples,
 }
@@ -198,6 +201,27 @@ pub struct Summary {
     pub min: f64,
     /// Largest.
     pub max: f64,
+}
+
+/// Instructions that the arms execute, counted by callgrind: in user mode, all threads together.
+///
+/// Another count of the same binary gives the same figure, except for what differs from process to
+/// process: hash seeds, and threads that spin while they wait, whose rounds are counted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct InstructionCounts {
+    /// Instructions of the baseline, per process (cold) or per request (warm); `None` when they
+    /// were not counted.
+    pub baseline: Option<f64>,
+    /// Instructions of the candidate, in the same unit.
+    pub candidate: Option<f64>,
+    /// Candidate ÷ baseline.
+    pub ratio: Option<f64>,
+    /// Warm: requests that the figures are the mean of, start-up and as many requests before them
+    /// subtracted. `None` for one process.
+    pub requests: Option<u32>,
+    /// How they were counted, or why they were not.
+    pub detail: String,
 }
 
 /// Whether something that was expected came true.

@@ -102,6 +102,13 @@ fn full() -> Record {
         expect: Direction::Increasing,
     };
     let trends = judge_trends(&[trend], &scenarios, &judging);
+    scenarios[0].instructions = Some(InstructionCounts {
+        baseline: Some(1.23e9),
+        candidate: Some(0.98e9),
+        ratio: Some(0.98 / 1.23),
+        requests: Some(3),
+        detail: "callgrind".to_owned(),
+    });
     let artifact = Artifact {
         path: "artifacts/baseline".to_owned(),
         sha256: "00".repeat(32),

@@ -116,6 +116,7 @@ impl Calibration {
             only: vec![program.scenario().to_owned()],
             profile: None,
             layouts: None,
+            instructions: None,
             criterion: CriterionStage::Skipped,
         })?;
         let row = row(program, &finished.record, &evidence)?;

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use inferno_measure::process::{self, Command, ExitKind, Finished, Output, Usage};
 
-use super::callgrind::{self, Counts};
+use super::counts::{self, Counts};
 use super::evidence::{Evidence, Input, Measured};
 use super::sampling::{self, Samples};
 use crate::artifact::Artifact;
+use crate::callgrind;
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::spec::{Spec, Train};
@@ -294,12 +295,8 @@ impl Subject<'_> {
         limit: Duration,
     ) -> Result<Result<Counts, String>> {
         let out = self.directory.join("callgrind.out");
-        let mut option = std::ffi::OsString::from("--callgrind-out-file=");
-        option.push(&out);
-        let launcher = Command::new(valgrind)
-            .args(callgrind::OPTIONS)
-            .arg(option)
-            .arg(&self.baseline.path);
+        let arguments = callgrind::arguments(&counts::OPTIONS, &out, &self.baseline.path);
+        let launcher = Command::new(valgrind).args(arguments);
         let finished = self.run(&run.workload, launcher, limit)?;
         if finished.status == ExitKind::TimedOut {
             return Ok(Err(format!("timed out after {} s", limit.as_secs())));
@@ -307,12 +304,10 @@ impl Subject<'_> {
         if let Err(reason) = ended_well(&finished, &run.workload) {
             return Ok(Err(reason));
         }
-        let Ok(bytes) = std::fs::read(&out) else {
-            return Ok(Err("callgrind left no file".into()));
-        };
-        let text = String::from_utf8_lossy(&bytes);
         let executable = canonical(&self.baseline.path);
-        Ok(Counts::parse(&text, &executable.to_string_lossy()).map_err(|unreadable| unreadable.0))
+        let counts = callgrind::read(&out)
+            .and_then(|text| Counts::parse(&text, &executable.to_string_lossy()));
+        Ok(counts.map_err(|unreadable| unreadable.0))
     }
 }
 

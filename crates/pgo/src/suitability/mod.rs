@@ -6,7 +6,7 @@
 //! question is left out of its own prediction: that would be circular.
 
 pub mod calibration;
-mod callgrind;
+mod counts;
 pub mod evidence;
 pub(crate) mod gather;
 pub mod model;

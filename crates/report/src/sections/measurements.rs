@@ -1,13 +1,14 @@
-//! Figures of both arms beside each other: the parts of a cold start, then everything else.
+//! Figures of both arms beside each other: the parts of a cold start, then everything else, and
+//! counted instructions.
 
 use std::collections::BTreeSet;
 
-use inferno_measure::record::{MetricResult, Record, ScenarioResult};
+use inferno_measure::record::{InstructionCounts, MetricResult, Record, ScenarioResult};
 
 use super::interval;
 use crate::document::{Block, Column, Row, Table, Text, Tone};
 use crate::expectations::is_tagged;
-use crate::figures::{change, value};
+use crate::figures::{both_counts, change, value};
 use crate::metrics::{COLD_START, CONCURRENCY, Known, known};
 
 /// What every scenario costs, by its name in the record.
@@ -33,7 +34,49 @@ pub(super) fn blocks(record: &Record) -> Vec<Block> {
         rows: figures(record),
     }));
     blocks.extend(absent(record).map(Block::Paragraph));
+    blocks.extend(instructions(record));
     blocks
+}
+
+/// Counted instructions, where anybody asked for them.
+fn instructions(record: &Record) -> Vec<Block> {
+    let item = |scenario: &ScenarioResult| {
+        let counts = scenario.instructions.as_ref()?;
+        let name = Text::literal(&scenario.scenario.name);
+        Some(name.then(": ").then(counted(counts)))
+    };
+    let items: Vec<Text> = record.scenarios.iter().filter_map(item).collect();
+    if items.is_empty() {
+        return Vec::new();
+    }
+    vec![
+        Block::Heading("Instructions"),
+        Block::Paragraph(
+            "Counted by callgrind, in user mode. They are a companion of the times and decide nothing: \
+             the processor takes a different time for each instruction, and waits for memory and for \
+             branches. With threads that spin while they wait, the counts hold their rounds too."
+                .into(),
+        ),
+        Block::List(items),
+    ]
+}
+
+/// `instructions: 1.23 G → 0.98 G (0.795)` and of what, or why they are not known.
+fn counted(counts: &InstructionCounts) -> Text {
+    let figures = (counts.baseline, counts.candidate, counts.ratio);
+    let (Some(baseline), Some(candidate), Some(ratio)) = figures else {
+        return Text::from(format!("instructions {}.", counts.detail));
+    };
+    let of = match counts.requests {
+        Some(_) => "per request",
+        None => "per process",
+    };
+    format!(
+        "instructions: {} ({ratio:.3}) {of}; {}.",
+        both_counts(baseline, candidate),
+        counts.detail
+    )
+    .into()
 }
 
 /// All figures of `scenario`: the parts of a cold start first, where it has them.

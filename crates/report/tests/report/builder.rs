@@ -245,6 +245,7 @@ pub(crate) fn scenario(name: &str, group: &str, kind: Regime) -> ScenarioResult 
             ..Validity::default()
         },
         idle_cpu_ns: (kind == Regime::Warm).then_some(0),
+        instructions: None,
         samples: Samples::default(),
     };
     judged(&mut scenario, Verdict::NoDifference, 0.999, 0.004);

@@ -1,10 +1,11 @@
 //! The Markdown form: tables hold together whatever the spec says.
 
 use inferno_measure::record::{
-    ExpectationResult, NullRebuild, Record, Regime, Suitability, SuitabilityInput, Verdict,
+    ExpectationResult, InstructionCounts, NullRebuild, Record, Regime, Suitability,
+    SuitabilityInput, Verdict,
 };
 use inferno_measure::scenario::Role;
-use inferno_report::markdown;
+use inferno_report::{html, markdown};
 
 use crate::builder;
 
@@ -397,4 +398,40 @@ fn a_score_that_cannot_be_told_is_not_zero() {
     let report = markdown(&record);
     assert!(report.contains("Not measured: not calibrated: 3 of at least 10 programs."));
     assert!(!report.contains("of 100"), "{report}");
+}
+
+#[test]
+fn counted_instructions_are_a_companion_and_their_absence_has_a_reason() {
+    let mut record = builder::record();
+    assert!(!markdown(&record).contains("nstructions"), "nobody asked");
+    record.scenarios[0].instructions = Some(InstructionCounts {
+        baseline: Some(1.23e9),
+        candidate: Some(0.98e9),
+        ratio: Some(0.98 / 1.23),
+        requests: Some(3),
+        detail: "callgrind (valgrind-3.19.0), mean of 3 requests".into(),
+    });
+    record.scenarios[1].instructions = Some(InstructionCounts {
+        baseline: None,
+        candidate: None,
+        ratio: None,
+        requests: None,
+        detail: "not measured: callgrind takes longer than 300s <b>".into(),
+    });
+    let report = markdown(&record);
+    for part in [
+        "## Instructions\n",
+        "are a companion of the times and decide nothing",
+        ": instructions: 1.23 G → 0.98 G (0.797) per request; callgrind (valgrind-3.19.0), mean of 3 requests.\n",
+        ": instructions not measured: callgrind takes longer than 300s &lt;b&gt;.\n",
+    ] {
+        assert!(report.contains(part), "{part}\n{report}");
+    }
+    let page = html(&record).replace('\u{a0}', " ");
+    for part in [
+        "instructions: 1.23 G → 0.98 G (0.797) per request",
+        "300s &lt;b&gt;",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
 }

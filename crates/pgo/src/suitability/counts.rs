@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::symbols;
+use crate::callgrind::{INSTRUCTIONS, Unreadable};
 
 /// Bytes of a line of the instruction cache on every processor that we support.
 const CODE_LINE_BYTES: u64 = 64;
@@ -14,8 +15,7 @@ const CODE_LINE_BYTES: u64 = 64;
 const POSITIONS: &str = "instr";
 
 /// Options that give the form that [`Counts::parse`] reads.
-pub(super) const OPTIONS: [&str; 6] = [
-    "--tool=callgrind",
+pub(super) const OPTIONS: [&str; 5] = [
     "--dump-instr=yes",
     "--dump-line=no",
     "--branch-sim=yes",
@@ -48,10 +48,6 @@ pub(super) struct Counts {
     /// Instructions by line of instrumentable code.
     pub(super) code_lines: HashMap<u64, f64>,
 }
-
-/// Why a file cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Unreadable(pub(super) String);
 
 impl Counts {
     /// Reads a file. `executable` is the path of the binary as it was started.
@@ -182,7 +178,7 @@ impl<'a> Reader<'a> {
         self.events = value.split_whitespace().map(str::to_owned).collect();
         let place = |name: &str| self.events.iter().position(|event| event == name);
         self.columns = Columns {
-            instructions: place("Ir").ok_or("no event `Ir`")?,
+            instructions: place(INSTRUCTIONS).ok_or("no event `Ir`")?,
             missed_branches: place("Bcm"),
             indirect: place("Bi"),
             missed_indirect: place("Bim"),
