@@ -92,7 +92,7 @@ fn measured(name: &str, restarts: u32) -> Measured {
 /// A record in which every optional part is there.
 fn full() -> Record {
     let judging = Judging::default();
-    let scenarios = judge(
+    let mut scenarios = judge(
         &[measured("warm/short", 8), measured("warm/long", 9)],
         &judging,
     );
