@@ -123,9 +123,14 @@ fn slow_the_single_steps_make_a_verified_pair() {
 #[test]
 fn slow_the_gate_tells_by_exit_code() {
     let out = scratch();
-    let spec = fixture("faulty/declared-exit.toml");
-    let outcome = run(pgo(place(&spec, out.path())).args(["--budget", "1s", "--gate"]));
-    assert_eq!(outcome.code, Some(11), "{}", outcome.stderr);
+    let spec = fixture("faulty/insatiable.toml");
+    let run_with = |gate: &[&str]| {
+        let mut command = pgo(place(&spec, out.path()));
+        run(command.args(["--budget", "1s"]).args(gate))
+    };
+    run_with(&[]).succeeded();
+    let gated = run_with(&["--gate"]);
+    assert_eq!(gated.code, Some(11), "{}", gated.stderr);
 }
 
 #[test]
