@@ -175,7 +175,7 @@ fn a_comparison_of_any_two_programs_speaks_of_neither_pgo_nor_inference() {
     let record = comparison();
     for report in [
         markdown(&record),
-        inferno_report::html(&record),
+        html(&record),
         inferno_report::terminal(&record, 100, inferno_report::Style::Plain),
     ] {
         for foreign in [
