@@ -467,7 +467,7 @@ fn file_name(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::callgrind::Events;
+    use super::super::counts::Events;
     use super::*;
 
     fn counted(shares: &[(f64, f64)], events: Events) -> Counted {
