@@ -2,6 +2,7 @@
 //!
 //! Takes ln ratios, gives estimates and intervals. Knows nothing of arms or scenarios.
 
+pub(crate) mod aligned_rank;
 mod signed_rank;
 
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
@@ -45,15 +46,16 @@ impl Interval {
 pub(crate) enum IntervalKind {
     /// The mean with Student's t.
     StudentT,
-    /// The Hodges–Lehmann estimate with Wilcoxon's signed ranks.
-    SignedRank,
+    /// By ranks: Wilcoxon's signed ranks of pairs with the Hodges–Lehmann estimate, or the
+    /// [`aligned_rank`]s of triples where there is a control.
+    Ranks,
 }
 
 /// The rule by which an interval is made. It looks at the number of values and the error
 /// probability alone, never at the values: else the choice would bend the error probability.
 pub(crate) fn interval_kind(count: usize, alpha: f64) -> IntervalKind {
     if signed_rank::tail_probability(count, LEAST_REJECTED_SUM) <= alpha / 2.0 {
-        IntervalKind::SignedRank
+        IntervalKind::Ranks
     } else {
         IntervalKind::StudentT
     }
@@ -65,11 +67,11 @@ pub fn location_interval(values: &[f64], alpha: f64) -> Option<Interval> {
     interval_of(interval_kind(values.len(), alpha), values, alpha)
 }
 
-/// The same of a given kind. `None` also where signed ranks cannot reach `alpha` (2 ÷ 2ⁿ).
+/// The same of a given kind, by signed ranks. `None` also where these cannot reach `alpha` (2 ÷ 2ⁿ).
 pub(crate) fn interval_of(kind: IntervalKind, values: &[f64], alpha: f64) -> Option<Interval> {
     match kind {
         IntervalKind::StudentT => t_interval(values, alpha),
-        IntervalKind::SignedRank => signed_rank::interval(values, alpha),
+        IntervalKind::Ranks => signed_rank::interval(values, alpha),
     }
 }
 
@@ -182,18 +184,17 @@ fn interval_with(values: &[f64], multiplier: f64) -> Option<Interval> {
 
 /// Minimum detectable effect: the true shift that a two-sided test at `alpha` finds with 80 %
 /// power, (t₁₋α⁄₂ + t₀.₈) × standard error with n − 1 degrees of freedom. The standard error is
-/// the one that the interval of `kind` implies: its half-width ÷ t₁₋α⁄₂.
+/// the one that `interval`, of `count` values at `alpha`, implies: its half-width ÷ t₁₋α⁄₂.
 ///
 /// Bloom, "Minimum detectable effects: a simple way to report the statistical power of
 /// experimental designs", Evaluation Review 19 (1995), 547–556.
 pub(crate) fn minimum_detectable_effect(
-    kind: IntervalKind,
-    values: &[f64],
+    interval: &Interval,
+    count: usize,
     alpha: f64,
 ) -> Option<f64> {
-    let interval = interval_of(kind, values, alpha)?;
-    let sure = t_quantile(1.0 - alpha / 2.0, values.len())?;
-    let powerful = t_quantile(POWER, values.len())?;
+    let sure = t_quantile(1.0 - alpha / 2.0, count)?;
+    let powerful = t_quantile(POWER, count)?;
     Some(interval.half_width() / sure * (sure + powerful))
 }
 
@@ -253,7 +254,7 @@ mod tests {
         close(Some(interval.center), 5.0);
         close(Some(interval.half_width()), 1.787_48);
         close(
-            minimum_detectable_effect(IntervalKind::StudentT, &values, 0.05),
+            minimum_detectable_effect(&interval, values.len(), 0.05),
             (2.364_62 + 0.896_03) * 0.755_93,
         );
         assert_eq!(t_interval(&[1.0], 0.05), None);
@@ -271,7 +272,7 @@ mod tests {
         }
         // The strictest level that the verdicts of a thousand scenarios ask for.
         assert!(location_interval(&values, 0.01 / 1000.0).is_some());
-        assert_eq!(interval_kind(2000, 0.05), IntervalKind::SignedRank);
+        assert_eq!(interval_kind(2000, 0.05), IntervalKind::Ranks);
         assert_eq!(interval_kind(0, 0.05), IntervalKind::StudentT);
     }
 

@@ -3,7 +3,7 @@
 //! Within a restart the judged pairs' ln(candidate ÷ baseline) give one Hodges–Lehmann
 //! value; across restarts an interval of their location. Restarts are the unit, because memory
 //! layout is drawn once per process: an interval over all pooled pairs is several times too
-//! narrow.
+//! narrow. Where there are enough restarts for ranks, the A/A control counts as a second baseline.
 //! Where both arms are measured in several code layouts, the layout is the unit: its
 //! restarts are averaged, and the interval is over the layouts.
 //! Nothing here reads a file, a clock or a random number.
@@ -22,8 +22,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::campaign::Measured;
 use crate::plan::most_restarts;
 use crate::record::{Declared, Estimate, Record, ScenarioResult, Validity};
-use crate::samples::{Arm, Pair, Phase, Restart, Samples};
+use crate::samples::{Arm, Pair, Phase, Restart, Sample, Samples};
 use crate::scenario::Judging;
+use crate::stats::aligned_rank::{self, Triple};
 use crate::stats::{self, Interval, IntervalKind};
 
 pub(crate) use decide::Decision;
@@ -33,8 +34,9 @@ use decide::{Evidence, Trust, decide};
 /// or in a sentence. Records say which one judged them.
 ///
 /// 1: t intervals below 25 values, signed ranks from there on. 2: signed ranks by number and level
-/// ([`stats::interval_kind`]), code layouts always by t, waiting by correction.
-pub const STATISTICS: u32 = 2;
+/// ([`stats::interval_kind`]), code layouts always by t, waiting by correction. 3: aligned ranks, the
+/// control being a second baseline, where there are enough values for ranks.
+pub const STATISTICS: u32 = 3;
 /// Error probability of the intervals for display, and of all verdicts of a run together.
 pub(crate) const ALPHA: f64 = 0.05;
 /// Error probability with which the A/A control makes a scenario inconclusive, over all
@@ -97,7 +99,7 @@ fn judge_one(measured: &Measured, judging: &Judging, scenarios: usize) -> Scenar
     let decision = decide(&evidence, judging);
     let strictest = ALPHA / scenarios as f64;
     let kind = kind_of(&restarts, &effects, strictest);
-    let display = stats::interval_of(kind, &effects, ALPHA);
+    let display = effect_interval(&restarts, kind, ALPHA, wall_ns);
     let aa_kind = kind_of(&restarts, &controls, ALPHA_AA / scenarios as f64);
     let aa = stats::interval_of(aa_kind, &controls, ALPHA).map(estimate);
     let simultaneous = evidence.effect.map(estimate);
@@ -119,7 +121,10 @@ fn judge_one(measured: &Measured, judging: &Judging, scenarios: usize) -> Scenar
         pairs: count(restarts.iter().map(|restart| judged(restart).count()).sum()),
         restarts: count(restarts.len()),
         layouts: layouts_of(&restarts),
-        mde: stats::minimum_detectable_effect(kind, &effects, strictest).map(f64::exp_m1),
+        mde: evidence
+            .effect
+            .and_then(|effect| stats::minimum_detectable_effect(&effect, effects.len(), strictest))
+            .map(f64::exp_m1),
         noise_floor: aa.map(|aa| (aa.ci_high - 1.0).abs().max((1.0 - aa.ci_low).abs())),
         aa,
         restart_sd: stats::standard_deviation(&restart_effects),
@@ -145,7 +150,9 @@ fn evidence_of<'a>(
     let restarts = restarts_of(samples);
     let effects = log_ratios(&restarts, Arm::Candidate, wall_ns);
     let controls = log_ratios(&restarts, Arm::Control, wall_ns);
-    let effect = interval(&restarts, &effects, ALPHA / scenarios as f64);
+    let alpha = ALPHA / scenarios as f64;
+    let kind = kind_of(&restarts, &effects, alpha);
+    let effect = effect_interval(&restarts, kind, alpha, wall_ns);
     let threshold = decide::log_threshold(judging);
     Evidence {
         effect,
@@ -168,6 +175,27 @@ fn kind_of(restarts: &[&Restart], values: &[f64], strictest: f64) -> IntervalKin
         Some(_) => IntervalKind::StudentT,
         None => stats::interval_kind(values.len(), strictest),
     }
+}
+
+/// The interval of ln(candidate ÷ baseline) of a figure. By ranks, the control counts as a second
+/// baseline, where every restart has one.
+fn effect_interval(
+    restarts: &[&Restart],
+    kind: IntervalKind,
+    alpha: f64,
+    figure: impl Fn(&Sample) -> Option<f64>,
+) -> Option<Interval> {
+    let values = log_ratios(restarts, Arm::Candidate, &figure);
+    if kind == IntervalKind::Ranks {
+        let triples: Vec<Triple> = restarts
+            .iter()
+            .filter_map(|restart| log_levels(restart, &figure))
+            .collect();
+        if triples.len() == values.len() {
+            return aligned_rank::interval(&triples, alpha);
+        }
+    }
+    stats::interval_of(kind, &values, alpha)
 }
 
 /// The interval of units' values where `alpha` is the strictest level that is asked of them.
@@ -295,7 +323,7 @@ fn judged(restart: &Restart) -> impl Iterator<Item = &Pair> {
     clippy::unnecessary_wraps,
     reason = "the shape that all figures of a sample share"
 )]
-fn wall_ns(sample: &crate::samples::Sample) -> Option<f64> {
+fn wall_ns(sample: &Sample) -> Option<f64> {
     Some(sample.wall_ns as f64)
 }
 
@@ -304,7 +332,7 @@ fn wall_ns(sample: &crate::samples::Sample) -> Option<f64> {
 fn log_ratios(
     restarts: &[&Restart],
     arm: Arm,
-    figure: impl Fn(&crate::samples::Sample) -> Option<f64>,
+    figure: impl Fn(&Sample) -> Option<f64>,
 ) -> Vec<f64> {
     by_unit(restarts, |restart| restart_log_ratio(restart, arm, &figure))
 }
@@ -330,9 +358,36 @@ fn by_unit(restarts: &[&Restart], value: impl Fn(&Restart) -> Option<f64>) -> Ve
 fn restart_log_ratio(
     restart: &Restart,
     arm: Arm,
-    figure: impl Fn(&crate::samples::Sample) -> Option<f64>,
+    figure: impl Fn(&Sample) -> Option<f64>,
 ) -> Option<f64> {
     stats::hodges_lehmann(&pair_log_ratios(restart, arm, figure))
+}
+
+/// A restart's ln levels of a figure: the Hodges–Lehmann value of each arm over the pairs, each pair
+/// taken relative to its own mean, because inputs differ. Pairs in which one is missing, zero or
+/// negative are left out; `None` without any other.
+fn log_levels(restart: &Restart, figure: impl Fn(&Sample) -> Option<f64>) -> Option<Triple> {
+    let level = |sample: &Sample| {
+        figure(sample)
+            .map(f64::ln)
+            .filter(|level| level.is_finite())
+    };
+    let mut by_arm = [const { Vec::new() }; 3];
+    for pair in judged(restart) {
+        let Some(control) = &pair.control else {
+            continue;
+        };
+        let levels = [&pair.baseline, control, &pair.candidate].map(level);
+        let [Some(baseline), Some(control), Some(candidate)] = levels else {
+            continue;
+        };
+        let center = (baseline + control + candidate) / 3.0;
+        for (levels, level) in by_arm.iter_mut().zip([baseline, control, candidate]) {
+            levels.push(level - center);
+        }
+    }
+    let [baseline, control, candidate] = by_arm.map(|levels| stats::hodges_lehmann(&levels));
+    Some([baseline?, control?, candidate?])
 }
 
 /// The code layouts that were measured; `None` when layouts are not controlled.
@@ -347,7 +402,7 @@ fn layouts_of(restarts: &[&Restart]) -> Option<u32> {
 fn pair_log_ratios(
     restart: &Restart,
     arm: Arm,
-    figure: impl Fn(&crate::samples::Sample) -> Option<f64>,
+    figure: impl Fn(&Sample) -> Option<f64>,
 ) -> Vec<f64> {
     judged(restart)
         .filter_map(|pair| {

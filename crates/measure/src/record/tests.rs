@@ -268,8 +268,8 @@ fn edited_leaf(value: &Value) -> Option<Value> {
 
 #[test]
 fn no_judged_leaf_of_a_record_can_be_edited_unseen() {
-    // What the judgement takes over from the declarations.
-    const DECLARED: [&str; 10] = [
+    // What the judgement takes over from the declarations, and what was counted beside it.
+    const DECLARED: [&str; 11] = [
         "/name",
         "/group",
         "/kind",
@@ -280,6 +280,7 @@ fn no_judged_leaf_of_a_record_can_be_edited_unseen() {
         "/expected",
         "/metric_definitions",
         "/samples",
+        "/instructions",
     ];
     let record = full();
     assert_eq!(record.contradiction(), None);

@@ -3,7 +3,7 @@
 //! A value is the difference of two arms' noise, each drawn alike: so it is symmetric, as the random
 //! order within a pair makes it, whatever the noise. The figures are quoted in `docs/measuring.md`.
 //!
-//! [`aligned`] tries what is not used: to let the control count as a second baseline.
+//! [`aligned`] lets the control count as a second baseline.
 
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
@@ -145,7 +145,7 @@ fn compare(counts: &[usize], alpha: f64, runs: u32) {
                 ranks.coverage >= 1.0 - alpha - 3.0 * error,
                 "{noise:?} {count}"
             );
-            if interval_kind(count, alpha) == IntervalKind::SignedRank {
+            if interval_kind(count, alpha) == IntervalKind::Ranks {
                 // Normal noise costs the efficiency of ranks, 3 ÷ π of the variance, and the steps
                 // of the rank sum.
                 assert!(relative(&ranks) < 1.12, "{noise:?} {count}");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ALPHA, estimate, judged, kind_of, log_ratios, wall_ns};
+use super::{ALPHA, effect_interval, estimate, judged, kind_of, log_ratios, wall_ns};
 use crate::record::{Declared, MetricResult, Summary};
 use crate::samples::{Arm, Restart, Sample};
 use crate::scenario::Better;
@@ -80,7 +80,7 @@ fn result(
         .then(|| {
             let ratios = log_ratios(restarts, Arm::Candidate, &figure);
             let kind = kind_of(restarts, &ratios, strictest);
-            stats::interval_of(kind, &ratios, ALPHA)
+            effect_interval(restarts, kind, ALPHA, &figure)
         })
         .flatten()
         .map(estimate);

@@ -27,7 +27,8 @@ use super::{ALPHA, ALPHA_AA};
 use crate::plan::{self, Demand, Sampling};
 use crate::record::Verdict;
 use crate::scenario::{Judging, Pin};
-use crate::stats::{self, IntervalKind};
+use crate::stats::aligned_rank::{self, Triple};
+use crate::stats::{self, Interval, IntervalKind};
 
 /// Simulated runs: of every test run, and of the slow one that the figures are quoted from.
 const FEW_RUNS: u32 = 1_000;
@@ -73,10 +74,28 @@ struct Tally {
     median_mde: f64,
 }
 
-/// ln(arm ÷ baseline) per restart.
+/// ln(arm ÷ baseline) per restart, and the levels of all three arms.
 struct Run {
     candidate: Vec<f64>,
     control: Vec<f64>,
+    triples: Vec<Triple>,
+}
+
+impl Run {
+    /// As the judge takes it: by ranks, the control is a second baseline.
+    fn effect(&self, plan: Plan, alpha: f64, strictest: f64) -> Option<Interval> {
+        match kind_of(plan, self.candidate.len(), strictest) {
+            IntervalKind::Ranks => aligned_rank::interval(&self.triples, alpha),
+            IntervalKind::StudentT => stats::t_interval(&self.candidate, alpha),
+        }
+    }
+}
+
+fn kind_of(plan: Plan, count: usize, strictest: f64) -> IntervalKind {
+    match plan.layouts {
+        Some(_) => IntervalKind::StudentT,
+        None => stats::interval_kind(count, strictest),
+    }
 }
 
 fn simulate(plan: Plan, runs: u32, true_effect: f64, seed: u64) -> Tally {
@@ -88,17 +107,11 @@ fn simulate(plan: Plan, runs: u32, true_effect: f64, seed: u64) -> Tally {
     let mut detectable = Vec::with_capacity(runs as usize);
     for _ in 0..runs {
         let run = run(plan, true_effect, &mut random);
-        let interval = |values: &[f64], alpha: f64, strictest: f64| {
-            let kind = match plan.layouts {
-                Some(_) => IntervalKind::StudentT,
-                None => stats::interval_kind(values.len(), strictest),
-            };
-            (kind, stats::interval_of(kind, values, alpha))
-        };
-        let (kind, effect) = interval(&run.candidate, alpha(ALPHA), alpha(ALPHA));
+        let effect = run.effect(plan, alpha(ALPHA), alpha(ALPHA));
+        let control = kind_of(plan, run.control.len(), alpha(ALPHA_AA));
         let evidence = Evidence {
             effect,
-            control: interval(&run.control, alpha(ALPHA_AA), alpha(ALPHA_AA)).1,
+            control: stats::interval_of(control, &run.control, alpha(ALPHA_AA)),
             restarts: plan.restarts,
             layouts: plan.layouts,
             disparity: None,
@@ -106,11 +119,14 @@ fn simulate(plan: Plan, runs: u32, true_effect: f64, seed: u64) -> Tally {
             not_run: None,
         };
         verdicts[decide(&evidence, &judging).verdict as usize] += 1;
-        let display = interval(&run.candidate, ALPHA, alpha(ALPHA)).1;
+        let display = run.effect(plan, ALPHA, alpha(ALPHA));
         let display = display.expect("enough restarts");
         covered += u32::from(!display.excludes(true_effect));
+        let count = run.candidate.len();
         detectable.extend(
-            stats::minimum_detectable_effect(kind, &run.candidate, alpha(ALPHA)).map(f64::exp_m1),
+            effect
+                .and_then(|effect| stats::minimum_detectable_effect(&effect, count, alpha(ALPHA)))
+                .map(f64::exp_m1),
         );
     }
     let share = |verdict: Verdict| f64::from(verdicts[verdict as usize]) / f64::from(runs);
@@ -130,6 +146,7 @@ fn run(plan: Plan, true_effect: f64, random: &mut ChaCha8Rng) -> Run {
     let mut run = Run {
         candidate: Vec::new(),
         control: Vec::new(),
+        triples: Vec::new(),
     };
     let luck: Vec<f64> = (0..plan.layouts.unwrap_or(0))
         .map(|_| {
@@ -144,6 +161,7 @@ fn run(plan: Plan, true_effect: f64, random: &mut ChaCha8Rng) -> Run {
         };
         let mut arms = [0.0, 0.0, true_effect + luck].map(|effect| Arm::new(effect, plan, random));
         let (mut candidate, mut control) = (Vec::new(), Vec::new());
+        let mut aligned = [const { Vec::new() }; 3];
         for _ in 0..plan.pairs {
             let mut order = [0, 1, 2];
             order.shuffle(random);
@@ -154,7 +172,13 @@ fn run(plan: Plan, true_effect: f64, random: &mut ChaCha8Rng) -> Run {
             }
             control.push(levels[1] - levels[0]);
             candidate.push(levels[2] - levels[0]);
+            let center = levels.iter().sum::<f64>() / 3.0;
+            for (aligned, level) in aligned.iter_mut().zip(levels) {
+                aligned.push(level - center);
+            }
         }
+        let of_arm = |levels: Vec<f64>| stats::hodges_lehmann(&levels).expect("there are pairs");
+        run.triples.push(aligned.map(of_arm));
         run.candidate.extend(stats::hodges_lehmann(&candidate));
         run.control.extend(stats::hodges_lehmann(&control));
     }

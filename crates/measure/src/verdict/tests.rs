@@ -107,6 +107,43 @@ fn the_effect_is_the_mean_of_the_restarts_with_its_t_interval() {
     assert_eq!(result.idle_cpu_ns, Some(0));
 }
 
+/// Noise without a pattern, of 1 % at most.
+fn noise(count: usize, salt: u32) -> Vec<f64> {
+    (0..count as u32)
+        .map(|i| f64::from((i + salt) * 7919 % 101) / 5000.0 - 0.01)
+        .collect()
+}
+
+#[test]
+fn from_twelve_restarts_on_the_control_is_a_second_baseline() {
+    let (effects, controls) = (noise(12, 0), noise(12, 40));
+    let result = judged(&effects, &controls);
+    let triples: Vec<Triple> = effects
+        .iter()
+        .zip(&controls)
+        .map(|(&effect, &control)| [0.0, control, effect])
+        .collect();
+    let expected = aligned_rank::interval(&triples, 0.05).unwrap();
+    assert!((result.effect.unwrap() - expected.center.exp()).abs() < 1e-6);
+    assert!((result.ci_low.unwrap() - expected.low.exp()).abs() < 1e-6);
+    assert!((result.ci_high.unwrap() - expected.high.exp()).abs() < 1e-6);
+    // The time is a cost like others, and has the same ratio.
+    assert_eq!(result.costs["wall_ns"].effect, result.effect);
+
+    let fewer = judged(&effects[..11], &controls[..11]);
+    let expected = stats::t_interval(&effects[..11], 0.05).unwrap();
+    assert!((fewer.ci_high.unwrap() - expected.high.exp()).abs() < 1e-6);
+
+    // A restart without a control: pairs alone.
+    let mut one = measured(&effects, &controls);
+    for pair in &mut one.samples.restarts[3].pairs {
+        pair.control = None;
+    }
+    let result = judge(&[one], &Judging::default()).remove(0);
+    let expected = stats::location_interval(&effects, 0.05).unwrap();
+    assert!((result.ci_high.unwrap() - expected.high.exp()).abs() < 1e-6);
+}
+
 #[test]
 fn verdicts_follow_the_rule() {
     for (center, spread, expected) in [
