@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use inferno_measure::comparison::{self, Comparison};
 use inferno_measure::record::Verdict;
+use inferno_measure::scenario::Pin;
 use inferno_pgo::compare::operand::{self, Operand};
 use inferno_pgo::compare::programs::{self, CommandLine, Workload};
 use inferno_pgo::compare::results::{self, Obstacles, Rule};
@@ -59,7 +60,7 @@ struct SamplingArguments {
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     budget: Option<Duration>,
     /// Compare on the scenarios of this spec, instead of on ARGS
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["args", "stdin", "env", "exit", "timeout"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["args", "stdin", "env", "exit", "timeout", "pin"])]
     spec: Option<PathBuf>,
     /// With --spec: this scenario alone (repeatable)
     #[arg(long, value_name = "SCENARIO", requires = "spec")]
@@ -73,6 +74,10 @@ struct SamplingArguments {
     /// The exit code that both programs must end with; 0 without it
     #[arg(long, value_name = "CODE")]
     exit: Option<i32>,
+    /// Keep every process on one core, the same for both programs: steadier by several times where
+    /// a program has one busy thread, another measurement where it has more
+    #[arg(long)]
+    pin: bool,
     /// Longest time of one process; 60s without it
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     timeout: Option<Duration>,
@@ -128,6 +133,7 @@ impl Arguments {
             ("--env", !sampling.env.is_empty()),
             ("--exit", sampling.exit.is_some()),
             ("--timeout", sampling.timeout.is_some()),
+            ("--pin", sampling.pin),
             ("--name", sampling.name.is_some()),
             ("--out", sampling.out.is_some()),
             ("--remeasure", sampling.remeasure),
@@ -229,6 +235,11 @@ fn programs(arguments: &Arguments) -> Result<Comparison> {
             stdin: sampling.stdin.clone(),
             timeout: sampling.timeout.unwrap_or(DEFAULT_TIME),
             exit: sampling.exit.unwrap_or(0),
+            pin: if sampling.pin {
+                Pin::OneCore
+            } else {
+                Pin::None
+            },
         })),
     };
     let out = sampling.out.clone();

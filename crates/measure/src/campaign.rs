@@ -167,7 +167,7 @@ fn explore(
             remaining: None,
         });
         let found = match unit[0].kind {
-            Kind::Cold { cache } => pilot::cold(campaign, unit[0], cache)?,
+            Kind::Cold { cache, .. } => pilot::cold(campaign, unit[0], cache)?,
             Kind::Warm { .. } => pilot::warm(campaign, number, unit)?,
         };
         for entry in &found.entries {

@@ -19,7 +19,7 @@ use crate::host::{BlockProbe, Own, Watch};
 use crate::order;
 use crate::process::{Child, Command, ExitKind, Finished, Pinning, Stdin, Usage};
 use crate::samples::{Arm, Pair, PerArm, Phase, Restart, Sample, Surroundings};
-use crate::scenario::{Arms, Metric, PageCache, Pin, Scenario};
+use crate::scenario::{Arms, Metric, PageCache, Scenario};
 
 /// Bytes of output that an error quotes.
 const TAIL_BYTES: usize = 2000;
@@ -98,7 +98,7 @@ impl<'a> Cold<'a> {
             startup_ns: None,
             idle_cpu_ns: None,
             surroundings: Some(surroundings),
-            host: Some(probe.finish(Some(switches), Pin::None)),
+            host: Some(probe.finish(Some(switches), self.scenario.kind.pin())),
             pairs: vec![pair],
         })
     }
@@ -159,7 +159,7 @@ pub(crate) fn run(scenario: &Scenario, binary: &Path, arm: Arm) -> Result<Finish
     for (name, value) in &scenario.env {
         command = command.env(name, value);
     }
-    let finished = Child::spawn(command, Pinning::Inherited)?.finish()?;
+    let finished = Child::spawn(command, pinning(scenario)?)?.finish()?;
     let problem = match finished.status {
         ExitKind::Code(code) if code == scenario.exit => return Ok(finished),
         ExitKind::TimedOut => format!("did not end within {:?}", scenario.timeout),
@@ -171,6 +171,14 @@ pub(crate) fn run(scenario: &Scenario, binary: &Path, arm: Arm) -> Result<Finish
         problem,
         output_tail: tail(&joined(&finished)),
     })
+}
+
+/// Where the processes or workers of `scenario` run.
+pub(crate) fn pinning(scenario: &Scenario) -> Result<Pinning> {
+    Pinning::of(
+        scenario.kind.pin(),
+        &format!("scenario {:?}", scenario.name),
+    )
 }
 
 /// Compiles the regexes of the scenario's metrics.

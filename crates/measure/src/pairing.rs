@@ -52,7 +52,7 @@ impl<'a> Pairing<'a> {
         }
         let mut random = order::generator(seed, &scenario.name, 0);
         let (source, warmup) = match &scenario.kind {
-            Kind::Cold { cache } => (Source::Cold(Cold::prepare(scenario, *cache)?, arms), 0),
+            Kind::Cold { cache, .. } => (Source::Cold(Cold::prepare(scenario, *cache)?, arms), 0),
             Kind::Warm { warmup, .. } => {
                 let session = Session::start(scenario, arms, scenario.timeout, &mut random)?;
                 (Source::Warm(session), *warmup)

@@ -9,8 +9,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::error::{Error, Result};
-use crate::host::core_for_pinning;
+use crate::error::Result;
+use crate::scenario::Pin;
 
 mod child;
 mod group;
@@ -74,7 +74,7 @@ pub struct Command {
     stderr: Output,
     timeout: Option<Duration>,
     capture_limit_bytes: usize,
-    is_pinned: bool,
+    pin: Pin,
 }
 
 impl Command {
@@ -93,7 +93,7 @@ impl Command {
             stderr: Output::Capture,
             timeout: None,
             capture_limit_bytes: Self::CAPTURE_LIMIT_BYTES,
-            is_pinned: false,
+            pin: Pin::None,
         }
     }
 
@@ -165,7 +165,7 @@ impl Command {
     /// Keeps the child on one core, the one that pinned workers have.
     #[must_use]
     pub fn pinned(mut self) -> Self {
-        self.is_pinned = true;
+        self.pin = Pin::OneCore;
         self
     }
 
@@ -192,15 +192,7 @@ impl Command {
     /// # Errors
     /// When the child cannot be started or pinned, or a signal asks the program to end.
     pub fn run(self) -> Result<Finished> {
-        let pinning = if self.is_pinned {
-            let core = core_for_pinning().ok_or_else(|| Error::Invalid {
-                subject: self.program.display().to_string(),
-                problem: "this platform cannot pin a process to a core".to_owned(),
-            })?;
-            Pinning::Core(core)
-        } else {
-            Pinning::Inherited
-        };
+        let pinning = Pinning::of(self.pin, &self.program.display().to_string())?;
         Child::spawn(self, pinning)?.finish()
     }
 }
@@ -401,7 +393,7 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn a_pinned_child_may_use_one_core() {
-        let core = core_for_pinning().unwrap();
+        let core = crate::host::core_for_pinning().unwrap();
         let command = Command::new("/bin/grep").args(["Cpus_allowed_list", "/proc/self/status"]);
         let finished = command.pinned().run().unwrap();
         let text = String::from_utf8(finished.stdout).unwrap();

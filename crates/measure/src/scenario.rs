@@ -51,7 +51,12 @@ impl Scenario {
     /// The part of the scenario that goes into the record.
     pub fn declared(&self) -> Declared {
         let (kind, cache, pin) = match &self.kind {
-            Kind::Cold { cache } => (Regime::Cold, Some(*cache), None),
+            // What is not pinned says nothing, as records did before cold processes could be.
+            Kind::Cold { cache, pin } => (
+                Regime::Cold,
+                Some(*cache),
+                Some(*pin).filter(|pin| *pin != Pin::None),
+            ),
             Kind::Warm { pin, .. } => (Regime::Warm, None, Some(*pin)),
         };
         Declared {
@@ -76,6 +81,8 @@ pub enum Kind {
     Cold {
         /// State of the page cache for the scenario's inputs.
         cache: PageCache,
+        /// Which cores the processes may use.
+        pin: Pin,
     },
     /// Requests to a long-lived worker per arm.
     Warm {
@@ -86,6 +93,15 @@ pub enum Kind {
         /// Requests per restart and arm that are marked as warm-up and not judged.
         warmup: u32,
     },
+}
+
+impl Kind {
+    /// Which cores the processes or workers may use.
+    pub fn pin(&self) -> Pin {
+        match self {
+            Self::Cold { pin, .. } | Self::Warm { pin, .. } => *pin,
+        }
+    }
 }
 
 /// State of the page cache when a cold process starts.
@@ -99,7 +115,7 @@ pub enum PageCache {
     Disk,
 }
 
-/// Which cores a worker may use.
+/// Which cores a process or worker may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]

@@ -9,7 +9,7 @@ use crate::cold;
 use crate::error::Result;
 use crate::samples::Arm;
 use crate::scenario::{Kind, Scenario};
-use crate::warm::{Launch, Worker, pin_of};
+use crate::warm::{Launch, Worker};
 
 /// What a scenario put out on one binary.
 #[derive(Debug, Clone)]
@@ -85,13 +85,11 @@ fn run_warm(
     requests: u32,
     patience: impl Fn() -> Duration,
 ) -> Result<Trial> {
-    let pin = pin_of(&scenario);
     let started = Instant::now();
     let mut worker = Worker::start(&Launch {
         scenario: &scenario,
         binary,
         arm,
-        pin,
         timeout: patience(),
     })?;
     let startup = started.elapsed();

@@ -61,14 +61,12 @@ impl Session {
         random: &mut ChaCha8Rng,
     ) -> Result<Self> {
         let start_order = order::shuffled(arms.present(), random);
-        let pin = pin_of(scenario);
         let mut workers = Vec::with_capacity(start_order.len());
         for &arm in &start_order {
             let launch = Launch {
                 scenario,
                 binary: arms.path(arm),
                 arm,
-                pin,
                 timeout,
             };
             let mut worker = Worker::start(&launch)?;
@@ -78,7 +76,7 @@ impl Session {
         Ok(Self {
             workers,
             start_order,
-            pin,
+            pin: scenario.kind.pin(),
         })
     }
 
@@ -224,20 +222,12 @@ impl Session {
     }
 }
 
-/// Cores of a scenario's workers.
-pub(crate) fn pin_of(scenario: &Scenario) -> Pin {
-    match scenario.kind {
-        Kind::Warm { pin, .. } => pin,
-        Kind::Cold { .. } => Pin::None,
-    }
-}
-
 /// Whether two scenarios can be served by the same workers.
 pub(crate) fn share_workers(one: &Scenario, other: &Scenario) -> bool {
     let warm = |scenario: &Scenario| matches!(scenario.kind, Kind::Warm { .. });
     warm(one)
         && warm(other)
-        && pin_of(one) == pin_of(other)
+        && one.kind.pin() == other.kind.pin()
         && one.args == other.args
         && one.env == other.env
         && one.directory == other.directory

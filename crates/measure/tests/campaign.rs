@@ -227,6 +227,7 @@ fn inputs_that_cannot_leave_memory_are_refused_for_a_cold_disk() {
     std::fs::write(file.path(), "content").unwrap();
     let kind = Kind::Cold {
         cache: PageCache::Disk,
+        pin: Pin::None,
     };
     let in_memory = Scenario {
         kind: kind.clone(),
@@ -244,6 +245,31 @@ fn inputs_that_cannot_leave_memory_are_refused_for_a_cold_disk() {
     })
     .unwrap_err();
     assert!(error.to_string().contains("`inputs`"), "{error}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_pinned_cold_process_may_use_one_core() {
+    use inferno_measure::{samples::Arm, trial};
+    let pinned = Scenario {
+        kind: Kind::Cold {
+            cache: inferno_measure::scenario::PageCache::Warm,
+            pin: Pin::OneCore,
+        },
+        args: vec![
+            "Cpus_allowed_list".to_owned(),
+            "/proc/self/status".to_owned(),
+        ],
+        metrics: Vec::new(),
+        ..cold("cold", "")
+    };
+    let grep = std::path::Path::new("/bin/grep");
+    let trial = trial::run(&pinned, grep, Arm::Baseline, 1).unwrap();
+    let text = String::from_utf8(trial.stdout).unwrap();
+    let cores = text.split_whitespace().last().unwrap();
+    assert!(cores.parse::<u32>().is_ok(), "{text}");
+    assert_eq!(pinned.declared().pin, Some(Pin::OneCore));
+    assert_eq!(cold("cold", "").declared().pin, None);
 }
 
 #[test]

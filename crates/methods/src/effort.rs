@@ -39,7 +39,9 @@ pub fn next(method: Method, before: &[Entry], seconds: f64) -> Option<f64> {
             let share = rate.map_or(1.0, |rate| 1.0 / rate);
             Some(seconds * share.clamp(*BUDGET_SHARES.start(), *BUDGET_SHARES.end()))
         }
-        Method::Hyperfine => rate.map(|rate| (seconds / rate).max(LEAST_RUNS)),
+        Method::Hyperfine | Method::HyperfineOneCore => {
+            rate.map(|rate| (seconds / rate).max(LEAST_RUNS))
+        }
         Method::Criterion => {
             // Warming up and analysing take what they take.
             let rest_s = median(|entry| entry.wall_s - 2.0 * entry.effort)

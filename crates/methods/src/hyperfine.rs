@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use inferno_measure::process::Command;
+use inferno_measure::scenario::Pin;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
@@ -66,11 +67,18 @@ pub fn version() -> Result<String> {
         .to_owned())
 }
 
-/// Times `runs` runs of either program. The export is written into `directory`.
+/// Times `runs` runs of either program, on the cores that `pin` leaves to them. The export is written
+/// into `directory`.
 ///
 /// # Errors
 /// When hyperfine or a program fails, or the export cannot be read.
-pub fn compare(baseline: &Path, candidate: &Path, runs: u32, directory: &Path) -> Result<Times> {
+pub fn compare(
+    baseline: &Path,
+    candidate: &Path,
+    runs: u32,
+    pin: Pin,
+    directory: &Path,
+) -> Result<Times> {
     let export = directory.join("hyperfine.json");
     let command = Command::new("hyperfine")
         .args(["-N", "--style", "none", "--warmup", "1", "--runs"])
@@ -79,7 +87,11 @@ pub fn compare(baseline: &Path, candidate: &Path, runs: u32, directory: &Path) -
         .arg(&export)
         .arg(baseline)
         .arg(candidate);
-    checked(command)?;
+    // A child is on the core of its parent.
+    checked(match pin {
+        Pin::None => command,
+        Pin::OneCore => command.pinned(),
+    })?;
     let text =
         std::fs::read_to_string(&export).map_err(|source| Error::io("read", &export, source))?;
     times_of(&text)

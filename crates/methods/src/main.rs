@@ -19,7 +19,7 @@ struct Arguments {
     /// Unmodified programs (ours, hyperfine) or warm workers (ours, Criterion)
     #[arg(long, value_enum, default_value = "cold")]
     table: Table,
-    /// Methods to run; by default both of the table
+    /// Methods to run; by default the two of the table
     #[arg(long, value_enum, value_delimiter = ',')]
     methods: Vec<Method>,
     /// Repetitions of every difference

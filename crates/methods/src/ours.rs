@@ -22,7 +22,7 @@ pub const VERDICT_HALF: &str = "verdict, δ = 0.5 %";
 const THRESHOLDS: [(&str, f64); 2] = [(VERDICT, 0.01), (VERDICT_HALF, 0.005)];
 /// Version of the way in which samples are taken: raised when pairs, restarts or their plan change.
 /// Logs of another version are not continued.
-const SAMPLING: u32 = 1;
+const SAMPLING: u32 = 2;
 
 /// The judged times of one run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +90,7 @@ fn scenario(table: Table, directory: &Path) -> Scenario {
         Table::Cold => (
             Kind::Cold {
                 cache: PageCache::Warm,
+                pin: Pin::OneCore,
             },
             Vec::new(),
         ),

@@ -24,17 +24,32 @@ pub enum Method {
     Ours,
     /// One command after the other.
     Hyperfine,
+    /// The same, all processes kept on the core that ours are kept on.
+    HyperfineOneCore,
     /// One benchmark binary after the other.
     Criterion,
 }
 
 impl Table {
-    /// The methods that the table compares.
+    /// The methods that the table compares, each as its users call it.
     pub fn methods(self) -> [Method; 2] {
         match self {
             Self::Cold => [Method::Ours, Method::Hyperfine],
             Self::Warm => [Method::Ours, Method::Criterion],
         }
+    }
+
+    /// Whether the table can hold runs of `method`.
+    pub fn admits(self, method: Method) -> bool {
+        let is_variant = self == Self::Cold && method == Method::HyperfineOneCore;
+        is_variant || self.methods().contains(&method)
+    }
+}
+
+impl Method {
+    /// Whether it runs hyperfine.
+    pub fn is_hyperfine(self) -> bool {
+        matches!(self, Self::Hyperfine | Self::HyperfineOneCore)
     }
 }
 
@@ -43,6 +58,7 @@ impl std::fmt::Display for Method {
         f.pad(match self {
             Self::Ours => "ours",
             Self::Hyperfine => "hyperfine",
+            Self::HyperfineOneCore => "hyperfine, one core",
             Self::Criterion => "Criterion",
         })
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use inferno_measure::process::{Command, check_interrupted};
+use inferno_measure::scenario::Pin;
 use inferno_measure::{host, stats};
 
 use crate::error::{Error, Result};
@@ -56,12 +57,12 @@ pub fn log_path(out: &Path, table: Table) -> PathBuf {
 /// asks the program to end. What was taken is kept.
 pub fn take(request: &Request, say: &mut dyn FnMut(&str)) -> Result<()> {
     let methods: Vec<Method> = request
-        .table
-        .methods()
-        .into_iter()
-        .filter(|method| request.methods.contains(method))
+        .methods
+        .iter()
+        .copied()
+        .filter(|&method| request.table.admits(method))
         .collect();
-    if methods.contains(&Method::Hyperfine) {
+    if methods.iter().any(|&method| method.is_hyperfine()) {
         hyperfine::check()?;
     }
     say("building fixtures/known-difference");
@@ -106,7 +107,7 @@ fn versions(methods: &[Method], repository: &Path) -> Result<BTreeMap<Method, St
     let version = |method: &Method| {
         let version = match method {
             Method::Ours => ours::version(),
-            Method::Hyperfine => hyperfine::version()?,
+            Method::Hyperfine | Method::HyperfineOneCore => hyperfine::version()?,
             Method::Criterion => fixture::criterion_version(repository)?,
         };
         Ok((*method, version))
@@ -202,8 +203,12 @@ fn take_one(
             directory,
         )
         .map(Raw::Ours),
-        Method::Hyperfine => {
-            hyperfine::compare(&baseline, &candidate, effort.round() as u32, directory)
+        Method::Hyperfine | Method::HyperfineOneCore => {
+            let pin = match run.method {
+                Method::HyperfineOneCore => Pin::OneCore,
+                _ => Pin::None,
+            };
+            hyperfine::compare(&baseline, &candidate, effort.round() as u32, pin, directory)
                 .map(Raw::Hyperfine)
         }
         Method::Criterion => {

@@ -144,7 +144,7 @@ impl Group<'_> {
     fn own(&self, method: Method) -> String {
         let statements: &[&str] = match method {
             Method::Ours => &[ours::VERDICT, ours::VERDICT_HALF],
-            Method::Hyperfine => &[hyperfine::OWN],
+            Method::Hyperfine | Method::HyperfineOneCore => &[hyperfine::OWN],
             Method::Criterion => &[criterion::OWN],
         };
         let told = statements.iter().map(|statement| {
@@ -188,8 +188,10 @@ fn percent(share: Option<f64>) -> String {
 fn notes(table: Table) -> &'static str {
     match table {
         Table::Cold => {
-            "“Differs”: the 95 % interval of candidate ÷ baseline excludes 1, for both methods; at 0 % \
-             that is a false alarm. hyperfine's interval is Welch's on its exported times (logarithms \
+            "“Differs”: the 95 % interval of candidate ÷ baseline excludes 1, for all methods; at 0 % \
+             that is a false alarm. Ours keeps all processes on one core (`compare --pin`); hyperfine \
+             is called as its users call it, and, where the table says so, on that core as well. Its \
+             interval is Welch's on its exported times (logarithms \
              of the means, delta method); its own conclusion is the ± of its summary. Ours counts \
              restarts: each pair is of new processes.\n"
         }

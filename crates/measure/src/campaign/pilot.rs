@@ -15,7 +15,7 @@ use crate::plan::{Demand, PILOT_SHARE, Sampling};
 use crate::samples::{Arm, Phase, Restart};
 use crate::scenario::{Kind, PageCache, Scenario};
 use crate::stats;
-use crate::warm::{Block, Launch, Session, Worker, pin_of};
+use crate::warm::{Block, Launch, Session, Worker};
 
 /// Pairs of a warm scenario's pilot: at most, and at least to tell their spread.
 const MOST_PAIRS: u32 = 8;
@@ -148,7 +148,7 @@ pub(super) fn warm(
                 startup_s,
                 warmup: warmup(scenario),
                 pair_sd: entry.and_then(|entry| pair_sd(&entry.restart)),
-                pin: pin_of(scenario),
+                pin: scenario.kind.pin(),
             };
             Demand {
                 scenario: scenario.name.clone(),
@@ -168,7 +168,6 @@ fn probe(campaign: &Campaign<'_>, scenario: &Scenario) -> Result<KnownCost> {
         scenario,
         binary: campaign.pilot_arms().path(Arm::Baseline),
         arm: Arm::Baseline,
-        pin: pin_of(scenario),
         timeout: scenario.timeout,
     };
     let mut worker = Worker::start(&launch)?;

@@ -113,7 +113,7 @@ impl<'a> Task<'a> {
         };
         let next = (0..unit.restarts).take_while(complete).count();
         let cold = match members[0].0.kind {
-            Kind::Cold { cache } => Some(Cold::prepare(members[0].0, cache)?),
+            Kind::Cold { cache, .. } => Some(Cold::prepare(members[0].0, cache)?),
             Kind::Warm { .. } => None,
         };
         Ok(Self {

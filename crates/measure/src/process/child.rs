@@ -18,6 +18,8 @@ use super::{
     Command, ExitKind, Finished, INTERRUPT_POLL, Output, Stdin, Usage, group, interrupt, system,
 };
 use crate::error::{Error, Result};
+use crate::host::core_for_pinning;
+use crate::scenario::Pin;
 
 /// Time to read what is left in the pipes once the whole group is dead.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -46,6 +48,24 @@ pub(crate) enum Pinning {
     Inherited,
     /// This one.
     Core(usize),
+}
+
+impl Pinning {
+    /// All pinned children share one core.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] about `subject` where the platform cannot pin.
+    pub(crate) fn of(pin: Pin, subject: &str) -> Result<Self> {
+        if pin == Pin::None {
+            return Ok(Self::Inherited);
+        }
+        core_for_pinning()
+            .map(Self::Core)
+            .ok_or_else(|| Error::Invalid {
+                subject: subject.to_owned(),
+                problem: "this platform cannot pin a process to a core".to_owned(),
+            })
+    }
 }
 
 /// A child that is registered and will be killed when this handle is dropped.

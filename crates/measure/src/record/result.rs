@@ -65,7 +65,7 @@ pub struct Declared {
     pub kind: Regime,
     /// Cold: state of the page cache.
     pub cache: Option<PageCache>,
-    /// Warm: cores of the workers.
+    /// Cores of the processes or workers; `None` for cold ones that are not pinned.
     pub pin: Option<Pin>,
     /// Tags.
     pub class: Vec<String>,

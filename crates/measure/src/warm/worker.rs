@@ -13,14 +13,12 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 use super::workload;
-use crate::cold::tail;
+use crate::cold::{pinning, tail};
 use crate::error::{Error, Result};
-use crate::host::{Own, Watch, core_for_pinning, waited_ns};
-use crate::process::{
-    Child, Command, ExitKind, INTERRUPT_POLL, Output, Pinning, Stdin, check_interrupted,
-};
+use crate::host::{Own, Watch, waited_ns};
+use crate::process::{Child, Command, ExitKind, INTERRUPT_POLL, Output, Stdin, check_interrupted};
 use crate::samples::{Arm, Sample, Surroundings};
-use crate::scenario::{Kind, Pin, Scenario};
+use crate::scenario::{Kind, Scenario};
 
 /// Time for a worker that closed its output to end, so that the error can say how.
 const EXIT_GRACE: Duration = Duration::from_millis(500);
@@ -41,8 +39,6 @@ pub(crate) struct Launch<'a> {
     pub(crate) binary: &'a Path,
     /// Which arm it is.
     pub(crate) arm: Arm,
-    /// Which cores it may use.
-    pub(crate) pin: Pin,
     /// Longest time until it is ready, and until it has ended after its last request.
     pub(crate) timeout: Duration,
 }
@@ -108,7 +104,7 @@ impl Worker {
         for (name, value) in &scenario.env {
             command = command.env(name, value);
         }
-        let child = Child::spawn(command, pinning(launch)?)?;
+        let child = Child::spawn(command, pinning(launch.scenario)?)?;
         let mut worker = Self {
             arm: launch.arm,
             child,
@@ -357,18 +353,6 @@ fn declared_metrics(
             )),
         })
         .collect()
-}
-
-fn pinning(launch: &Launch<'_>) -> Result<Pinning> {
-    match launch.pin {
-        Pin::None => Ok(Pinning::Inherited),
-        Pin::OneCore => core_for_pinning()
-            .map(Pinning::Core)
-            .ok_or_else(|| Error::Invalid {
-                subject: format!("scenario {:?}", launch.scenario.name),
-                problem: "pin = true: this platform cannot pin a process to a core".to_owned(),
-            }),
-    }
 }
 
 /// Refuses a scenario whose requests are too long to be sent.

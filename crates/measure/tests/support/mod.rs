@@ -71,6 +71,7 @@ pub(crate) fn cold(name: &str, mode: &str) -> Scenario {
     Scenario {
         kind: Kind::Cold {
             cache: PageCache::Warm,
+            pin: Pin::None,
         },
         args: Vec::new(),
         ..warm(name, mode)

@@ -11,7 +11,7 @@ use inferno_measure::campaign::{self, Campaign, KnownCost, Measured};
 use inferno_measure::record::{
     self, Artifacts, Check, CheckOutcome, Input, Record, StageKind, Verification,
 };
-use inferno_measure::scenario::{Arms, Judging, Kind, PageCache, Role, Scenario};
+use inferno_measure::scenario::{Arms, Judging, Kind, PageCache, Pin, Role, Scenario};
 use inferno_measure::{host, verdict};
 
 use super::surroundings;
@@ -75,6 +75,8 @@ pub struct CommandLine {
     pub timeout: Duration,
     /// Exit code that each process must end with.
     pub exit: i32,
+    /// Which cores the processes may use.
+    pub pin: Pin,
 }
 
 /// A finished comparison. While it lives, no other run can use the output directory.
@@ -331,6 +333,7 @@ fn command_task(command: &CommandLine, name: &str) -> Result<Task> {
         "env": command.env,
         "stdin": stdin.as_deref().map(digest::file).transpose()?,
         "exit": command.exit,
+        "pin": command.pin,
     });
     Ok(Task {
         workloads: [(name.to_owned(), digest::text(&run.to_string()))].into(),
@@ -339,6 +342,7 @@ fn command_task(command: &CommandLine, name: &str) -> Result<Task> {
             group: name.to_owned(),
             kind: Kind::Cold {
                 cache: PageCache::Warm,
+                pin: command.pin,
             },
             args: command.args.clone(),
             env: command.env.clone(),

@@ -161,8 +161,7 @@ fn scenario_keys(spec: &Spec, scenario: &ScenarioSpec) -> Result<()> {
             .request
             .as_ref()
             .map(|_| "request")
-            .or(scenario.warmup.map(|_| "warmup"))
-            .or(scenario.pin.then_some("pin")),
+            .or(scenario.warmup.map(|_| "warmup")),
     };
     let expected = scenario.expect.as_ref().and_then(|expect| expect.verdict);
     if expected == Some(Verdict::Inconclusive) {

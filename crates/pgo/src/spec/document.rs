@@ -167,7 +167,7 @@ pub struct ScenarioSpec {
     pub cache: Option<PageCache>,
     /// The worker's request (warm).
     pub request: Option<Request>,
-    /// All arms on the same core, one at a time (warm).
+    /// All arms on the same core, one at a time.
     #[serde(default)]
     pub pin: bool,
     /// Discarded requests per restart (warm).

@@ -127,17 +127,19 @@ fn workload(declared: &ScenarioSpec) -> String {
 }
 
 fn kind(declared: &ScenarioSpec) -> Kind {
+    let pin = if declared.pin {
+        Pin::OneCore
+    } else {
+        Pin::None
+    };
     match declared.kind {
         ScenarioKind::Cold => Kind::Cold {
             cache: declared.cache.unwrap_or(PageCache::Warm),
+            pin,
         },
         ScenarioKind::Warm => Kind::Warm {
             request: declared.request.clone().unwrap_or_default(),
-            pin: if declared.pin {
-                Pin::OneCore
-            } else {
-                Pin::None
-            },
+            pin,
             warmup: declared.warmup.unwrap_or(WARMUP_DEFAULT),
         },
     }

@@ -112,8 +112,8 @@ fn references_and_ranges_are_checked() {
         ),
         (
             "kind = \"cold\"",
-            "kind = \"cold\"\npin = true",
-            "`pin` has no meaning",
+            "kind = \"cold\"\nwarmup = 2",
+            "`warmup` has no meaning",
         ),
         (
             "over = [\"cold\", \"warm\"]",

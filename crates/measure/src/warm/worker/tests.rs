@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::*;
-use crate::scenario::Role;
+use crate::scenario::{Pin, Role};
 
 /// A shell that says it is ready, and spins.
 fn spinning() -> Worker {
@@ -33,7 +33,6 @@ fn spinning() -> Worker {
         scenario: &scenario,
         binary: Path::new("/bin/sh"),
         arm: Arm::Baseline,
-        pin: Pin::None,
         timeout: scenario.timeout,
     })
     .expect("the shell starts")
