@@ -219,21 +219,122 @@ fn slow_workers_that_are_stopped_give_no_wrong_verdict() {
     assert!(reasons.iter().any(is_told), "{reasons:?}");
 }
 
-/// As a CPU quota that begins half-way takes the cores away.
+/// A control group with a quota of half a core. Removed with the value.
+struct Quota {
+    directory: PathBuf,
+}
+
+impl Quota {
+    /// `None` where this user may not make one.
+    fn new() -> Option<Self> {
+        let name = format!("inferno-hostile-{}", std::process::id());
+        let unified = Path::new("/sys/fs/cgroup").join(&name);
+        let of_cpu = Path::new("/sys/fs/cgroup/cpu").join(&name);
+        [
+            (of_cpu, "cpu.cfs_quota_us", "50000"),
+            (unified, "cpu.max", "50000 100000"),
+        ]
+        .into_iter()
+        .find_map(|(directory, file, limit)| {
+            std::fs::create_dir(&directory).ok()?;
+            let quota = Self { directory };
+            // A directory that is no control group has no such file.
+            let limited = quota.directory.join(file);
+            let is_group = limited.is_file() && std::fs::write(limited, limit).is_ok();
+            is_group.then_some(quota)
+        })
+    }
+
+    fn take_in(&self, pid: u32) {
+        let _gone = std::fs::write(self.directory.join("cgroup.procs"), pid.to_string());
+    }
+
+    /// Periods in which its processes had to wait for the next one.
+    fn throttled(&self) -> u32 {
+        let stat = std::fs::read_to_string(self.directory.join("cpu.stat")).unwrap_or_default();
+        let count = stat
+            .lines()
+            .find_map(|line| line.strip_prefix("nr_throttled "));
+        count.map_or(0, |count| count.parse().expect("a count"))
+    }
+}
+
+impl Drop for Quota {
+    fn drop(&mut self) {
+        // The kernel takes a moment to forget the last process.
+        for _ in 0..100 {
+            if std::fs::remove_dir(&self.directory).is_ok() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// The process that started `pid`.
+fn parent_of(pid: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+    parent.trim().parse().ok()
+}
+
+fn children_of(parent: u32) -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|&pid| parent_of(pid) == Some(parent))
+        .collect()
+}
+
+/// Waits until the candidate has run for six seconds, which is half-way, and runs again; gives its
+/// process. `None` when the measurement is over.
+fn candidate_half_way(scene: &Scene<'_>) -> Option<u32> {
+    let candidate = || {
+        while !scene.is_over() {
+            match process_of(scene.candidate) {
+                Some(pid) => return Some(pid),
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+        None
+    };
+    candidate()?;
+    let begin = Instant::now() + Duration::from_secs(6);
+    while Instant::now() < begin && !scene.is_over() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    candidate()
+}
+
+#[test]
+fn slow_a_cpu_quota_that_begins_half_way_gives_no_wrong_verdict() {
+    let Some(quota) = Quota::new() else {
+        eprintln!("skipped: this user may not make control groups with a CPU quota");
+        return;
+    };
+    let disturbed = disturbed(|scene| {
+        let Some(measurer) = candidate_half_way(scene).and_then(parent_of) else {
+            return;
+        };
+        // What it starts from now on is in the group as well.
+        quota.take_in(measurer);
+        for arm in children_of(measurer) {
+            quota.take_in(arm);
+        }
+        while !scene.is_over() {
+            scene.acts.store(quota.throttled(), Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    never_wrong(&disturbed, LEAST_ACTS);
+}
+
+/// As a neighbour that begins half-way takes the cores away.
 #[test]
 fn slow_cores_that_are_taken_half_way_give_no_wrong_verdict() {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let disturbed = disturbed(|scene| {
-        while process_of(scene.candidate).is_none() && !scene.is_over() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        let begin = Instant::now() + Duration::from_secs(6);
-        while Instant::now() < begin && !scene.is_over() {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        while process_of(scene.candidate).is_none() && !scene.is_over() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        candidate_half_way(scene);
         if !scene.is_over() {
             scene.acted();
         }

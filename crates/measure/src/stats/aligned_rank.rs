@@ -14,128 +14,79 @@
 //! order gives it; the latter is taken where θ fits best, so that the interval has no holes. Hodges
 //! and Lehmann, "Rank methods for combination of independent experiments in analysis of variance",
 //! Annals of Mathematical Statistics 33 (1962), 482–497; the inversion as in Hodges and Lehmann (1963).
+//!
+//! A shift moves all candidates' aligned levels alike against all others. So their rank sum less its
+//! mean is the number of *differences*, of one of the n candidates' and one of the 2n other levels,
+//! above θ, less n²: bounds and estimate are order statistics of the 2n² differences.
 
 use statrs::distribution::{ContinuousCDF as _, Normal};
 
-use super::Interval;
+use super::{Interval, median_in_place};
 
 /// Levels of baseline, control and candidate.
 pub(crate) type Triple = [f64; 3];
 
-/// Halvings of the range in which a bound is looked for: to the last digit of a double.
-const HALVINGS: u32 = 60;
-
 /// The two-sided interval with error probability `alpha`. `None` without triples, and where so few
 /// cannot reach that level.
 pub(crate) fn interval(triples: &[Triple], alpha: f64) -> Option<Interval> {
-    if triples.is_empty() {
-        return None;
-    }
-    let mut ranking = Ranking::new(triples);
-    let center = f64::midpoint(
-        ranking.last_shift(|sum| sum > 0.0),
-        ranking.last_shift(|sum| sum >= 0.0),
-    );
+    let aligned: Vec<Triple> = triples.iter().map(align).collect();
+    let mut differences = differences(&aligned);
+    let center = median_in_place(&mut differences)?;
     let quantile = Normal::standard().inverse_cdf(1.0 - alpha / 2.0);
-    let limit = quantile * ranking.variance(center).sqrt();
-    if limit > 0.0 && ranking.sum(ranking.range.0) <= limit {
-        return None;
-    }
-    Some(Interval {
-        center,
-        low: ranking.last_shift(|sum| sum > limit),
-        high: ranking.last_shift(|sum| sum >= -limit),
-    })
+    let limit = quantile * variance(triples, center).sqrt();
+    // More differences than this above a shift: the candidates rank too high for it.
+    let accepted = (triples.len().pow(2) as f64 + limit).floor() as usize;
+    let last = differences.len() - 1;
+    let place = last.checked_sub(accepted)?;
+    let low = *differences.select_nth_unstable_by(place, f64::total_cmp).1;
+    let high = *differences
+        .select_nth_unstable_by(last - place, f64::total_cmp)
+        .1;
+    Some(Interval { center, low, high })
 }
 
-/// Shifts below and above which the candidate's aligned level is beyond all others.
-fn range(triples: &[Triple]) -> (f64, f64) {
-    let spread = triples
+/// The levels less their mean.
+fn align(levels: &Triple) -> Triple {
+    let center = levels.iter().sum::<f64>() / 3.0;
+    levels.map(|level| level - center)
+}
+
+/// Of each candidate's aligned level and each of the others'.
+fn differences(aligned: &[Triple]) -> Vec<f64> {
+    let mut differences = Vec::with_capacity(2 * aligned.len().pow(2));
+    for [.., candidate] in aligned {
+        for [baseline, control, _] in aligned {
+            differences.extend([candidate - baseline, candidate - control]);
+        }
+    }
+    differences
+}
+
+/// Variance of the candidates' rank sum when `shift` is taken from their levels: each of a triple's
+/// ranks was as likely to be the candidate's.
+fn variance(triples: &[Triple], shift: f64) -> f64 {
+    let mut placed: Vec<(f64, usize)> = triples
         .iter()
-        .map(|[b, a, _]| (b - a).abs())
-        .fold(0.0, f64::max);
-    let shifts = || triples.iter().map(|[b, a, c]| c - f64::midpoint(*b, *a));
-    // Never empty, so that equal triples are bracketed as well.
-    let margin = 2.0 * spread + f64::EPSILON;
-    (
-        shifts().fold(f64::INFINITY, f64::min) - margin,
-        shifts().fold(f64::NEG_INFINITY, f64::max) + margin,
-    )
-}
-
-/// Triples with room to rank their levels.
-struct Ranking<'a> {
-    triples: &'a [Triple],
-    range: (f64, f64),
-    /// Aligned levels with their places: three times the triple's number, plus the arm's.
-    aligned: Vec<(f64, usize)>,
-    /// By place.
-    ranks: Vec<f64>,
-}
-
-impl<'a> Ranking<'a> {
-    fn new(triples: &'a [Triple]) -> Self {
-        Self {
-            triples,
-            range: range(triples),
-            aligned: Vec::with_capacity(3 * triples.len()),
-            ranks: vec![0.0; 3 * triples.len()],
+        .flat_map(|&[baseline, control, candidate]| align(&[baseline, control, candidate - shift]))
+        .zip(0..)
+        .collect();
+    placed.sort_unstable_by(|x, y| x.0.total_cmp(&y.0));
+    let mut ranks = vec![0.0; placed.len()];
+    let mut before = 0;
+    // Equal levels share the mean of their ranks.
+    for equal in placed.chunk_by(|x, y| x.0.total_cmp(&y.0).is_eq()) {
+        let shared = before as f64 + f64::midpoint(1.0, equal.len() as f64);
+        for &(_, place) in equal {
+            ranks[place] = shared;
         }
+        before += equal.len();
     }
-
-    /// The largest shift at which `holds` of the rank sum, which never rises with the shift.
-    fn last_shift(&mut self, holds: impl Fn(f64) -> bool) -> f64 {
-        let (mut low, mut high) = self.range;
-        for _ in 0..HALVINGS {
-            let middle = f64::midpoint(low, high);
-            if holds(self.sum(middle)) {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        f64::midpoint(low, high)
-    }
-
-    /// The candidates' rank sum less its mean, when `shift` is taken from their levels.
-    fn sum(&mut self, shift: f64) -> f64 {
-        self.rank(shift);
-        let count = self.triples.len() as f64;
-        let sum: f64 = self.ranks.iter().skip(2).step_by(3).sum();
-        sum - count * (3.0 * count + 1.0) / 2.0
-    }
-
-    /// The variance of that sum: each of a triple's ranks was as likely to be the candidate's.
-    fn variance(&mut self, shift: f64) -> f64 {
-        self.rank(shift);
-        let of_triple = |ranks: &[f64]| {
-            let center = ranks.iter().sum::<f64>() / 3.0;
-            let squares: f64 = ranks.iter().map(|rank| (rank - center).powi(2)).sum();
-            squares / 3.0
-        };
-        self.ranks.chunks_exact(3).map(of_triple).sum()
-    }
-
-    fn rank(&mut self, shift: f64) {
-        self.aligned.clear();
-        for (number, &[b, a, c]) in self.triples.iter().enumerate() {
-            let levels = [b, a, c - shift];
-            let center = levels.iter().sum::<f64>() / 3.0;
-            let places = levels.into_iter().zip(3 * number..);
-            self.aligned
-                .extend(places.map(|(level, place)| (level - center, place)));
-        }
-        self.aligned.sort_unstable_by(|x, y| x.0.total_cmp(&y.0));
-        let mut before = 0;
-        // Equal levels share the mean of their ranks.
-        for equal in self.aligned.chunk_by(|x, y| x.0.total_cmp(&y.0).is_eq()) {
-            let shared = before as f64 + f64::midpoint(1.0, equal.len() as f64);
-            for &(_, place) in equal {
-                self.ranks[place] = shared;
-            }
-            before += equal.len();
-        }
-    }
+    let of_triple = |ranks: &[f64]| {
+        let center = ranks.iter().sum::<f64>() / 3.0;
+        let squares: f64 = ranks.iter().map(|rank| (rank - center).powi(2)).sum();
+        squares / 3.0
+    };
+    ranks.chunks_exact(3).map(of_triple).sum()
 }
 
 #[cfg(test)]
@@ -155,30 +106,50 @@ mod tests {
         triples.iter().map(|&[b, a, c]| [b, a, c + shift]).collect()
     }
 
-    #[test]
-    fn sum_and_variance_agree_with_a_worked_example() {
-        // Aligned: −1, 0, 1 and −2, −1, 3. Ranks: 2.5, 4, 5 and 1, 2.5, 6; means 23/6 and 19/6.
-        let triples = [[1.0, 2.0, 3.0], [0.0, 1.0, 5.0]];
-        let mut ranking = Ranking::new(&triples);
-        assert!((ranking.sum(0.0) - 4.0).abs() < 1e-12);
-        let squares = |ranks: [f64; 3], mean: f64| -> f64 {
-            ranks.iter().map(|rank| (rank - mean).powi(2)).sum()
+    /// The candidates' rank sum less its mean, by ranking: what the differences count.
+    fn rank_sum(triples: &[Triple], shift: f64) -> f64 {
+        let levels = |place: usize| {
+            let shifted = triples
+                .iter()
+                .map(move |&[b, a, c]| align(&[b, a, c - shift]));
+            shifted.map(move |levels| levels[place])
         };
-        let variance = squares([2.5, 4.0, 5.0], 23.0 / 6.0) + squares([1.0, 2.5, 6.0], 19.0 / 6.0);
-        assert!((ranking.variance(0.0) - variance / 3.0).abs() < 1e-12);
+        let all: Vec<f64> = (0..3).flat_map(levels).collect();
+        let rank = |level: f64| {
+            let below = all.iter().filter(|&&other| other < level - 1e-12).count() as f64;
+            let equal = all.iter().filter(|&&other| (other - level).abs() <= 1e-12);
+            below + f64::midpoint(1.0, equal.count() as f64)
+        };
+        let count = triples.len() as f64;
+        levels(2).map(rank).sum::<f64>() - count * (3.0 * count + 1.0) / 2.0
     }
 
     #[test]
-    fn the_sum_never_rises_with_the_shift_and_ends_at_its_extremes() {
-        let triples = triples(20);
-        let mut ranking = Ranking::new(&triples);
-        let sums: Vec<f64> = (-300..=300)
-            .map(|step| ranking.sum(f64::from(step) / 100.0))
-            .collect();
-        assert!(sums.is_sorted_by(|a, b| a >= b), "{sums:?}");
-        // All candidates above, or below, all others: 20 times ±20.
-        let (first, last) = ranking.range;
-        assert_eq!((ranking.sum(first), ranking.sum(last)), (400.0, -400.0));
+    fn the_variance_agrees_with_a_worked_example() {
+        // Aligned: −1, 0, 1 and −2, −1, 3. Ranks: 2.5, 4, 5 and 1, 2.5, 6; means 23/6 and 19/6.
+        let triples = [[1.0, 2.0, 3.0], [0.0, 1.0, 5.0]];
+        let squares = |ranks: [f64; 3], mean: f64| -> f64 {
+            ranks.iter().map(|rank| (rank - mean).powi(2)).sum()
+        };
+        let expected = squares([2.5, 4.0, 5.0], 23.0 / 6.0) + squares([1.0, 2.5, 6.0], 19.0 / 6.0);
+        assert!((variance(&triples, 0.0) - expected / 3.0).abs() < 1e-12);
+        assert!((rank_sum(&triples, 0.0) - 4.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_bounds_are_where_the_rank_sum_leaves_what_is_accepted() {
+        const NEAR: f64 = 1e-7;
+        for count in [12, 25, 40] {
+            let triples = triples(count);
+            let found = interval(&triples, 0.05).unwrap();
+            let limit = 1.959_964 * variance(&triples, found.center).sqrt();
+            assert!(rank_sum(&triples, found.low - NEAR) > limit);
+            assert!(rank_sum(&triples, found.low + NEAR) <= limit);
+            assert!(rank_sum(&triples, found.high - NEAR) >= -limit);
+            assert!(rank_sum(&triples, found.high + NEAR) < -limit);
+            assert!(rank_sum(&triples, found.center - NEAR) >= 0.0);
+            assert!(rank_sum(&triples, found.center + NEAR) <= 0.0);
+        }
     }
 
     #[test]

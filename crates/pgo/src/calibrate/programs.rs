@@ -164,7 +164,8 @@ impl Program {
         Ok(names)
     }
 
-    /// The spec of a program that brings none: one training process, one cold scenario.
+    /// The spec of a program that brings none: one training process, one cold scenario on one core,
+    /// as all of them are called with one busy thread.
     pub fn spec_text(&self, manifest: &str, package: &str, inputs: &[String; 2]) -> String {
         let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
         let list = |values: &[String]| {
@@ -182,7 +183,7 @@ impl Program {
         );
         let headers = [
             "[[train]]\nname = \"train\"",
-            "[[scenario]]\nname = \"cold/holdout\"\nkind = \"cold\"",
+            "[[scenario]]\nname = \"cold/holdout\"\nkind = \"cold\"\npin = true",
         ];
         for (header, input) in headers.iter().zip(inputs) {
             let args: Vec<String> = self
