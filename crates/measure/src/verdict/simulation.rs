@@ -238,11 +238,17 @@ impl Arm {
     }
 }
 
+/// The least true effect of arms that differ, in thresholds: nearer to δ, an interval that misses the
+/// truth by chance, as one in forty does on that side, may lie inside ±δ.
+const LEAST_SHIFT: f64 = 1.5;
+
 /// Simulates equal arms, and arms whose true effect is twice the median minimum detectable
-/// effect of the former.
+/// effect of the former, and at least [`LEAST_SHIFT`].
 fn simulate_both(name: &str, plan: Plan, runs: u32) -> (Tally, Tally) {
     let equal = simulate(plan, runs, 0.0, 1);
-    let shifted = simulate(plan, runs, -(2.0 * equal.median_mde).ln_1p(), 2);
+    let least = LEAST_SHIFT * Judging::default().threshold;
+    let shift = (2.0 * equal.median_mde).max(least);
+    let shifted = simulate(plan, runs, -shift.ln_1p(), 2);
     println!("{name}: {plan:?}, {runs} runs\n  equal:   {equal}\n  shifted: {shifted}");
     (equal, shifted)
 }
