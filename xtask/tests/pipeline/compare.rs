@@ -62,6 +62,26 @@ fn results(sides: [&Path; 2], options: &[&str]) -> Outcome {
 }
 
 #[test]
+fn slow_pinning_is_recorded_and_advised_where_it_may_help() {
+    let scratch = scratch();
+    let quick = program(scratch.path(), "quick", ROUNDS, "done");
+    let out = scratch.path().join("out");
+    // No sample of three seconds tells a ten-thousandth.
+    let compare = |options: &[&str]| {
+        let options = [&["--threshold", "0.0001"], options].concat();
+        let comparison = measured([&quick, &quick], &out, &options).record();
+        let record = std::fs::read(out.join("record.json")).expect("a record");
+        let record: Value = serde_json::from_slice(&record).expect("JSON");
+        (
+            comparison["notes"].to_string().contains("`--pin`"),
+            record["scenarios"][0]["pin"].clone(),
+        )
+    };
+    assert_eq!(compare(&[]), (true, Value::Null));
+    assert_eq!(compare(&["--pin"]), (false, json!("one-core")));
+}
+
+#[test]
 fn slow_two_unmodified_programs_are_told_apart() {
     let scratch = scratch();
     let [quick, slow] = programs(scratch.path());

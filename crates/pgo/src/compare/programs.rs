@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use inferno_measure::campaign::{self, Campaign, KnownCost, Measured};
 use inferno_measure::record::{
-    self, Artifacts, Check, CheckOutcome, Input, Record, StageKind, Verification,
+    self, Artifacts, Check, CheckOutcome, Input, Record, ScenarioResult, StageKind, Verdict,
+    Verification,
 };
 use inferno_measure::scenario::{Arms, Judging, Kind, PageCache, Pin, Role, Scenario};
 use inferno_measure::{host, verdict};
@@ -269,7 +270,10 @@ impl Run<'_> {
         let warned = checks
             .iter()
             .filter(|check| check.outcome == CheckOutcome::Warned);
-        let notes = warned.map(|check| check.detail.clone()).collect();
+        let mut notes: Vec<String> = warned.map(|check| check.detail.clone()).collect();
+        if matches!(self.options.workload, Workload::Command(_)) {
+            notes.extend(scenarios.iter().find_map(pin_advice));
+        }
         let record = Record {
             schema: record::SCHEMA_VERSION,
             name: self.options.name.clone(),
@@ -307,6 +311,24 @@ impl Run<'_> {
             output: self.output,
         })
     }
+}
+
+/// CPU time ÷ wall time up to which a program is taken to have one busy thread.
+const ONE_CORE: f64 = 1.05;
+
+/// What would narrow the interval of a program that could be kept on one core, and was not.
+fn pin_advice(result: &ScenarioResult) -> Option<String> {
+    let median = |cost: &str| Some(result.costs.get(cost)?.baseline.median);
+    let cores_busy = median("cpu_ns")? / median("wall_ns")?;
+    let may_help = result.verdict == Verdict::Inconclusive
+        && result.scenario.pin.is_none()
+        && cores_busy <= ONE_CORE;
+    may_help.then(|| {
+        format!(
+            "the program keeps {cores_busy:.2} cores busy: `--pin` keeps its processes on one, and narrows \
+             the interval where cores differ in speed"
+        )
+    })
 }
 
 fn command_task(command: &CommandLine, name: &str) -> Result<Task> {
