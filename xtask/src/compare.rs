@@ -74,8 +74,8 @@ struct SamplingArguments {
     /// The exit code that both programs must end with; 0 without it
     #[arg(long, value_name = "CODE")]
     exit: Option<i32>,
-    /// Keep every process on one core, the same for both programs: steadier by several times where
-    /// a program has one busy thread, another measurement where it has more
+    /// Keep every process on one core, the same for both programs: steadier where cores differ in
+    /// speed and the program has one busy thread, another measurement where it has more
     #[arg(long)]
     pin: bool,
     /// Longest time of one process; 60s without it

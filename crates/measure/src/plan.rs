@@ -20,8 +20,8 @@ pub(crate) const PILOT_SHARE: f64 = 0.15;
 /// Least pairs of a cold scenario, whatever the spec's restarts: fewer say little about a
 /// process time, whose pairs spread by several per cent.
 pub(crate) const LEAST_COLD_PAIRS: u32 = 10;
-/// Restarts with which a scenario's minimum detectable effect is about 1.5 % under the noise
-/// of the simulation beside the verdicts; and pairs of a cold scenario for about 3 %.
+/// Restarts with which a scenario's minimum detectable effect is about 1.2 % under the noise
+/// of the simulation beside the verdicts; and pairs of a cold scenario for about 2 %.
 const GOOD_RESTARTS: u32 = 18;
 const GOOD_COLD_PAIRS: u32 = 30;
 

@@ -168,8 +168,8 @@ fn evidence_of<'a>(
 /// How an interval of units' values is made. `strictest` is the smallest error probability that is
 /// asked of them: so the interval for display is of the same kind as the one that decides.
 ///
-/// Signed ranks need no assumption on the noise because the order within a pair is random. Nothing
-/// makes the luck of a code layout symmetric; so layouts have t intervals.
+/// Ranks rest on the random order within a pair. Nothing makes the luck of a code layout symmetric; so
+/// layouts have t intervals.
 fn kind_of(restarts: &[&Restart], values: &[f64], strictest: f64) -> IntervalKind {
     match layouts_of(restarts) {
         Some(_) => IntervalKind::StudentT,
@@ -178,7 +178,7 @@ fn kind_of(restarts: &[&Restart], values: &[f64], strictest: f64) -> IntervalKin
 }
 
 /// The interval of ln(candidate ÷ baseline) of a figure. By ranks, the control counts as a second
-/// baseline, where every restart has one.
+/// baseline, where every judged pair has one.
 fn effect_interval(
     restarts: &[&Restart],
     kind: IntervalKind,
@@ -186,7 +186,8 @@ fn effect_interval(
     figure: impl Fn(&Sample) -> Option<f64>,
 ) -> Option<Interval> {
     let values = log_ratios(restarts, Arm::Candidate, &figure);
-    if kind == IntervalKind::Ranks {
+    let mut pairs = restarts.iter().flat_map(|restart| judged(restart));
+    if kind == IntervalKind::Ranks && pairs.all(|pair| pair.control.is_some()) {
         let triples: Vec<Triple> = restarts
             .iter()
             .filter_map(|restart| log_levels(restart, &figure))

@@ -16,6 +16,12 @@ pub enum Error {
         /// How to get it.
         hint: &'static str,
     },
+    /// A method that the table does not hold.
+    #[error("{method} is not in this table")]
+    NotInTable {
+        /// Its name.
+        method: String,
+    },
     /// Cargo did not build the fixture.
     #[error("cargo did not build {}:\n{output}", manifest.display())]
     Build {
@@ -88,6 +94,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::ToolMissing { hint, .. } => Some((*hint).to_owned()),
+            Self::NotInTable { .. } => Some(
+                "--table cold has ours and hyperfine, --table warm ours and Criterion".to_owned(),
+            ),
             Self::Patch { .. } => {
                 Some("build the fixture anew: remove target/known-difference".to_owned())
             }
@@ -113,7 +122,7 @@ impl Error {
             Self::ToolMissing { .. } => 20,
             Self::Build { .. } => 21,
             Self::Failed { .. } | Self::Unreadable { .. } => 23,
-            Self::OtherSettings { .. } | Self::MalformedLog { .. } => 2,
+            Self::NotInTable { .. } | Self::OtherSettings { .. } | Self::MalformedLog { .. } => 2,
             Self::Patch { .. } | Self::Io { .. } => 1,
             Self::Measure(error) => error.exit_code(),
         }

@@ -87,14 +87,18 @@ pub fn compare(
         .arg(&export)
         .arg(baseline)
         .arg(candidate);
-    // A child is on the core of its parent.
-    checked(match pin {
-        Pin::None => command,
-        Pin::OneCore => command.pinned(),
-    })?;
+    checked(on(pin, command))?;
     let text =
         std::fs::read_to_string(&export).map_err(|source| Error::io("read", &export, source))?;
     times_of(&text)
+}
+
+/// The command with its cores; a child is on the cores of its parent.
+pub(crate) fn on(pin: Pin, command: Command) -> Command {
+    match pin {
+        Pin::None => command,
+        Pin::OneCore => command.pinned(),
+    }
 }
 
 fn unreadable(problem: &str) -> Error {

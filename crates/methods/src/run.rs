@@ -56,12 +56,7 @@ pub fn log_path(out: &Path, table: Table) -> PathBuf {
 /// When a tool is missing, a build or a method fails, the log is of other settings, or a signal
 /// asks the program to end. What was taken is kept.
 pub fn take(request: &Request, say: &mut dyn FnMut(&str)) -> Result<()> {
-    let methods: Vec<Method> = request
-        .methods
-        .iter()
-        .copied()
-        .filter(|&method| request.table.admits(method))
-        .collect();
+    let methods = methods_of(request)?;
     if methods.iter().any(|&method| method.is_hyperfine()) {
         hyperfine::check()?;
     }
@@ -101,6 +96,20 @@ pub fn take(request: &Request, say: &mut dyn FnMut(&str)) -> Result<()> {
         check_answers(run.method, &entries)?;
     }
     Ok(())
+}
+
+/// The methods that were asked for, each once.
+fn methods_of(request: &Request) -> Result<Vec<Method>> {
+    let methods: BTreeSet<Method> = request.methods.iter().copied().collect();
+    match methods
+        .iter()
+        .find(|&&method| !request.table.admits(method))
+    {
+        Some(method) => Err(Error::NotInTable {
+            method: method.to_string(),
+        }),
+        None => Ok(methods.into_iter().collect()),
+    }
 }
 
 fn versions(methods: &[Method], repository: &Path) -> Result<BTreeMap<Method, String>> {
@@ -151,7 +160,7 @@ fn unchanged_share(table: Table, variants: &Variants) -> Result<f64> {
             (&variants.programs[&0], &mut whole_ns),
         ] {
             let started = Instant::now();
-            checked(Command::new(program))?;
+            checked(Command::new(program).pinned())?;
             times_ns.push(started.elapsed().as_secs_f64() * 1e9);
         }
     }
@@ -190,7 +199,7 @@ fn take_one(
     // What fills the time is found out beforehand, as users do; it is no part of the run.
     let effort = match effort::next(run.method, before, request.seconds) {
         Some(effort) => effort,
-        None => first_runs(&baseline, request.seconds)?,
+        None => first_runs(&baseline, pin_of(run.method), request.seconds)?,
     };
     let started = Instant::now();
     let raw = match run.method {
@@ -204,12 +213,8 @@ fn take_one(
         )
         .map(Raw::Ours),
         Method::Hyperfine | Method::HyperfineOneCore => {
-            let pin = match run.method {
-                Method::HyperfineOneCore => Pin::OneCore,
-                _ => Pin::None,
-            };
-            hyperfine::compare(&baseline, &candidate, effort.round() as u32, pin, directory)
-                .map(Raw::Hyperfine)
+            let (runs, pin) = (effort.round() as u32, pin_of(run.method));
+            hyperfine::compare(&baseline, &candidate, runs, pin, directory).map(Raw::Hyperfine)
         }
         Method::Criterion => {
             let (baseline, candidate) = programs(&variants.benchmarks);
@@ -237,11 +242,20 @@ fn without_answer(error: Error) -> Result<Raw> {
     }
 }
 
+/// Which cores hyperfine and what it runs may use.
+fn pin_of(method: Method) -> Pin {
+    if method == Method::HyperfineOneCore {
+        Pin::OneCore
+    } else {
+        Pin::None
+    }
+}
+
 /// Runs per command that fill the time, from three runs of the program.
-fn first_runs(program: &Path, seconds: f64) -> Result<f64> {
+fn first_runs(program: &Path, pin: Pin, seconds: f64) -> Result<f64> {
     let started = Instant::now();
     for _ in 0..3 {
-        checked(Command::new(program))?;
+        checked(hyperfine::on(pin, Command::new(program)))?;
     }
     Ok(effort::runs_of(
         started.elapsed().as_secs_f64() / 3.0,
@@ -273,6 +287,25 @@ pub(crate) fn checked(command: Command) -> Result<String> {
 mod tests {
     use super::*;
     use crate::log::tests::entry_of;
+
+    #[test]
+    fn a_method_is_taken_once_and_one_of_another_table_is_refused() {
+        let request = |table, methods: &[Method]| Request {
+            repository: PathBuf::new(),
+            table,
+            methods: methods.to_vec(),
+            repetitions: 1,
+            differences: vec![0],
+            seconds: 10.0,
+            out: PathBuf::new(),
+        };
+        let twice = request(Table::Cold, &[Method::Ours, Method::Ours]);
+        assert_eq!(methods_of(&twice).unwrap(), [Method::Ours]);
+        let foreign = request(Table::Warm, &[Method::Ours, Method::HyperfineOneCore]);
+        let error = methods_of(&foreign).unwrap_err();
+        assert!(error.to_string().contains("hyperfine, one core"), "{error}");
+        assert!(error.exit_code() == 2 && error.hint().is_some());
+    }
 
     #[test]
     fn a_run_that_fails_is_kept_and_a_signal_is_not() {

@@ -29,7 +29,15 @@ pub(super) fn run(path: &Path, format: Format) -> Result<u8> {
         }
         .into());
     }
-    let record = verdict::judge_again(&Record::read(path)?);
+    let stored = Record::read(path)?;
+    if stored.statistics != verdict::STATISTICS {
+        eprintln!(
+            "note: this record was judged by version {} of the statistics; here its samples are judged by version {}",
+            stored.statistics,
+            verdict::STATISTICS
+        );
+    }
+    let record = verdict::judge_again(&stored);
     print(&record, format)?;
     Ok(inferno_pgo::exit::ANSWERED)
 }

@@ -5,13 +5,15 @@
 //! reject. The control counts as a second baseline, so the interval is narrower than that of
 //! candidate and baseline alone: by the root of 3/4 where the noise is normal.
 //!
-//! Without a shift, which of a triple's three levels is the candidate's is random, because the order
-//! of the arms is. No other assumption on the noise: it may have heavy tails on one side.
+//! Where the candidate's noise is the baseline's, which of a triple's three levels is the candidate's is
+//! random, because the order of the arms is; its tails may be heavy, and on one side. Where a
+//! candidate varies more or less than the baseline, symmetric noise is needed, as signed ranks need it.
 //!
 //! For a shift θ the levels (b, a, c − θ) of each triple are aligned by their mean, then ranked among
 //! those of all triples. θ is in the interval while the candidates' rank sum differs from its mean by
-//! no more than a quantile of the normal distribution times the standard deviation that the random
-//! order gives it; the latter is taken where θ fits best, so that the interval has no holes. Hodges
+//! no more than a quantile of the normal distribution times its standard deviation. That is the larger of
+//! what the random order gives it and of what the triples show, for the former is too small where the
+//! candidate varies more. It is taken where θ fits best, so that the interval has no holes. Hodges
 //! and Lehmann, "Rank methods for combination of independent experiments in analysis of variance",
 //! Annals of Mathematical Statistics 33 (1962), 482–497; the inversion as in Hodges and Lehmann (1963).
 //!
@@ -62,8 +64,12 @@ fn differences(aligned: &[Triple]) -> Vec<f64> {
     differences
 }
 
-/// Variance of the candidates' rank sum when `shift` is taken from their levels: each of a triple's
-/// ranks was as likely to be the candidate's.
+/// Aligned levels that differ by less than this are equal: the last digits of their sums differ.
+const SAME: f64 = 1e-12;
+
+/// Variance of the candidates' rank sum when `shift` is taken from their levels: if each of a triple's
+/// ranks was as likely to be the candidate's, or, if larger, as the candidates' ranks lie about those of
+/// their triples.
 fn variance(triples: &[Triple], shift: f64) -> f64 {
     let mut placed: Vec<(f64, usize)> = triples
         .iter()
@@ -74,19 +80,21 @@ fn variance(triples: &[Triple], shift: f64) -> f64 {
     let mut ranks = vec![0.0; placed.len()];
     let mut before = 0;
     // Equal levels share the mean of their ranks.
-    for equal in placed.chunk_by(|x, y| x.0.total_cmp(&y.0).is_eq()) {
+    for equal in placed.chunk_by(|x, y| y.0 - x.0 < SAME) {
         let shared = before as f64 + f64::midpoint(1.0, equal.len() as f64);
         for &(_, place) in equal {
             ranks[place] = shared;
         }
         before += equal.len();
     }
-    let of_triple = |ranks: &[f64]| {
-        let center = ranks.iter().sum::<f64>() / 3.0;
-        let squares: f64 = ranks.iter().map(|rank| (rank - center).powi(2)).sum();
-        squares / 3.0
-    };
-    ranks.chunks_exact(3).map(of_triple).sum()
+    let (mut permuted, mut found) = (0.0, 0.0);
+    for triple in ranks.chunks_exact(3) {
+        let center = triple.iter().sum::<f64>() / 3.0;
+        let squares: f64 = triple.iter().map(|rank| (rank - center).powi(2)).sum();
+        permuted += squares / 3.0;
+        found += (triple[2] - center).powi(2);
+    }
+    permuted.max(found)
 }
 
 #[cfg(test)]
@@ -131,8 +139,13 @@ mod tests {
         let squares = |ranks: [f64; 3], mean: f64| -> f64 {
             ranks.iter().map(|rank| (rank - mean).powi(2)).sum()
         };
-        let expected = squares([2.5, 4.0, 5.0], 23.0 / 6.0) + squares([1.0, 2.5, 6.0], 19.0 / 6.0);
-        assert!((variance(&triples, 0.0) - expected / 3.0).abs() < 1e-12);
+        let permuted = squares([2.5, 4.0, 5.0], 23.0 / 6.0) + squares([1.0, 2.5, 6.0], 19.0 / 6.0);
+        let found = (5.0 - 23.0 / 6.0_f64).powi(2) + (6.0 - 19.0 / 6.0_f64).powi(2);
+        assert!(found > permuted / 3.0);
+        assert!((variance(&triples, 0.0) - found).abs() < 1e-12);
+        // With the candidate in the middle, what the order gives is the larger.
+        let middle = triples.map(|[b, a, c]| [b, c, a]);
+        assert!((variance(&middle, 0.0) - permuted / 3.0).abs() < 1e-12);
         assert!((rank_sum(&triples, 0.0) - 4.0).abs() < 1e-12);
     }
 
@@ -179,6 +192,23 @@ mod tests {
         let found = [&plain, &drifting].map(|triples| interval(triples, 0.05).unwrap());
         assert!((found[0].low - found[1].low).abs() < 1e-9);
         assert!((found[0].high - found[1].high).abs() < 1e-9);
+    }
+
+    #[test]
+    fn whole_numbers_have_the_interval_of_their_scaled_and_moved_copies() {
+        let whole: Vec<Triple> = triples(20)
+            .iter()
+            .map(|levels| levels.map(|level| (4.0 * level).round()))
+            .collect();
+        let found = interval(&whole, 0.05).unwrap();
+        let copy: Vec<Triple> = whole
+            .iter()
+            .map(|levels| levels.map(|level| level / 7.0 + 0.1))
+            .collect();
+        let copied = interval(&copy, 0.05).unwrap();
+        for (a, b) in [(found.low, copied.low), (found.high, copied.high)] {
+            assert!((a / 7.0 - b).abs() < 1e-9, "{found:?} {copied:?}");
+        }
     }
 
     #[test]

@@ -74,8 +74,10 @@ fn result(
         pairs.filter_map(|pair| figure(pair.sample(arm)?)).collect()
     };
     let (baseline, candidate) = (values(Arm::Baseline), values(Arm::Candidate));
-    // A ratio needs positive values on both sides; leaving out some would bend it.
-    let positive = baseline.iter().chain(&candidate).all(|&value| value > 0.0);
+    let control = values(Arm::Control);
+    // A ratio needs positive values in all arms; leaving out some would bend it.
+    let mut all = baseline.iter().chain(&control).chain(&candidate);
+    let positive = all.all(|&value| value > 0.0);
     let ratio = positive
         .then(|| {
             let ratios = log_ratios(restarts, Arm::Candidate, &figure);

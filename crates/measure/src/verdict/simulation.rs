@@ -313,7 +313,7 @@ fn eight_code_layouts_are_honest() {
     assert_honest(&equal, &shifted);
 }
 
-/// The least numbers of cold pairs that signed ranks are used for, with one scenario and with eight.
+/// The least numbers of cold pairs that ranks are used for, with one scenario and with eight.
 #[test]
 fn few_cold_pairs_are_honest() {
     for (restarts, scenarios) in [(12, 1), (15, 8)] {
@@ -406,7 +406,7 @@ fn slow_all_plans_are_honest_and_the_default_sees_enough() {
             },
         ),
         ("cold, the least", cold(10, 1)),
-        ("cold, the least with signed ranks", cold(12, 1)),
+        ("cold, the least by ranks", cold(12, 1)),
         ("the same, over eight scenarios", cold(15, 8)),
         ("cold", cold(20, 1)),
         ("cold over eight scenarios", cold(20, 8)),

@@ -117,7 +117,8 @@ fn others(restarts: &[&Restart], alpha: f64) -> Option<String> {
     })
 }
 
-/// Interval of the candidate's figure less the baseline's.
+/// Interval of the candidate's figure less the baseline's, or the mean of baseline and control: what
+/// comes with the control alone moves the effect by half as much, and A/A by the whole.
 fn difference(
     restarts: &[&Restart],
     alpha: f64,
@@ -125,7 +126,12 @@ fn difference(
 ) -> Option<Interval> {
     let of_restart = |restart: &Restart| {
         let of_arm = |arm| figure(&around(restart, arm)?);
-        Some(of_arm(Arm::Candidate)? - of_arm(Arm::Baseline)?)
+        let baseline = of_arm(Arm::Baseline)?;
+        let same_code = match around(restart, Arm::Control) {
+            Some(control) => f64::midpoint(baseline, figure(&control)?),
+            None => baseline,
+        };
+        Some(of_arm(Arm::Candidate)? - same_code)
     };
     interval(restarts, &by_unit(restarts, of_restart), alpha)
 }

@@ -468,6 +468,36 @@ fn candidate_of(around: Surroundings, jitter_ns: u64) -> Surroundings {
     }
 }
 
+#[test]
+fn what_comes_with_the_control_alone_is_told_from_what_comes_with_the_candidate() {
+    let effects: Vec<f64> = noise(16, 0).iter().map(|noise| 0.02 + noise).collect();
+    let judge_with = |control_s: u64, candidate_s: u64| {
+        let mut measured = measured(&effects, &noise(16, 40));
+        for (restart, jitter_ns) in measured.samples.restarts.iter_mut().zip(0_u64..) {
+            let beside = |busy_s: u64| Surroundings {
+                busy_ns: QUIET
+                    .busy_ns
+                    .map(|busy| busy + busy_s * 1_000_000_000 + jitter_ns),
+                ..QUIET
+            };
+            restart.surroundings = Some(PerArm {
+                baseline: beside(0),
+                control: Some(beside(control_s)),
+                candidate: beside(candidate_s),
+            });
+        }
+        judge(&[measured], &Judging::default()).remove(0)
+    };
+    assert_eq!(judge_with(0, 0).verdict, Verdict::Slower);
+    // The control is half of what the candidate is compared with.
+    for (control_s, candidate_s, arm) in [(1, 0, "baseline"), (0, 1, "candidate")] {
+        let result = judge_with(control_s, candidate_s);
+        assert_eq!(result.verdict, Verdict::Inconclusive, "{arm}");
+        let reason = format!("during the turns of the {arm}");
+        assert!(result.reason.contains(&reason), "{}", result.reason);
+    }
+}
+
 const QUIET: Surroundings = Surroundings {
     wall_ns: 1_000_000_000,
     used_ns: Some(1_000_000_000),

@@ -313,20 +313,22 @@ impl Run<'_> {
     }
 }
 
-/// CPU time ÷ wall time up to which a program is taken to have one busy thread.
-const ONE_CORE: f64 = 1.05;
+/// CPU time ÷ wall time of a program that may have one busy thread: with less it waits for something
+/// else, with more it has several.
+const ONE_BUSY_CORE: std::ops::RangeInclusive<f64> = 0.8..=1.05;
 
 /// What would narrow the interval of a program that could be kept on one core, and was not.
 fn pin_advice(result: &ScenarioResult) -> Option<String> {
     let median = |cost: &str| Some(result.costs.get(cost)?.baseline.median);
     let cores_busy = median("cpu_ns")? / median("wall_ns")?;
-    let may_help = result.verdict == Verdict::Inconclusive
+    let may_help = cfg!(target_os = "linux")
+        && result.verdict == Verdict::Inconclusive
         && result.scenario.pin.is_none()
-        && cores_busy <= ONE_CORE;
+        && ONE_BUSY_CORE.contains(&cores_busy);
     may_help.then(|| {
         format!(
-            "the program keeps {cores_busy:.2} cores busy: `--pin` keeps its processes on one, and narrows \
-             the interval where cores differ in speed"
+            "the program keeps {cores_busy:.2} cores busy on average: if it has one busy thread, `--pin` \
+             keeps it on one core, and narrows the interval where cores differ in speed"
         )
     })
 }
@@ -355,7 +357,6 @@ fn command_task(command: &CommandLine, name: &str) -> Result<Task> {
         "env": command.env,
         "stdin": stdin.as_deref().map(digest::file).transpose()?,
         "exit": command.exit,
-        "pin": command.pin,
     });
     Ok(Task {
         workloads: [(name.to_owned(), digest::text(&run.to_string()))].into(),

@@ -24,7 +24,7 @@ pub(super) fn blocks(record: &Record) -> Vec<Block> {
     let mut blocks = cold_start(record);
     blocks.push(Block::Heading(super::FIGURES));
     blocks.push(Block::Paragraph(
-        "Medians are over all samples; the change compares the arms pair by pair, as the verdict \
+        "Medians are over all samples; the change compares the arms of each pair, as the verdict \
          does, so it may differ from what the medians' ratio says. These intervals hold for one \
          figure each and decide nothing."
             .into(),
