@@ -16,13 +16,14 @@ use std::time::{Duration, Instant};
 use sha2::{Digest as _, Sha256};
 
 use self::log::{Entry, Log};
+use crate::arms::Arms;
 use crate::cold::compile;
 use crate::error::{Error, Result};
 use crate::host;
 use crate::plan::{self, Plan};
 use crate::record::{Declared, Host, SCHEMA_VERSION};
 use crate::samples::{NotRun, Restart, Samples};
-use crate::scenario::{Arms, Judging, Kind, Role, Scenario};
+use crate::scenario::{Judging, Kind, Role, Scenario};
 use crate::storage::write_atomically;
 use crate::warm::{check_request, share_workers};
 
@@ -60,6 +61,10 @@ impl Campaign<'_> {
         (layout, &self.arms[number])
     }
 }
+
+/// Version of the way in which samples are taken: those of another are not continued. 2: the arms' files
+/// are made anew for every restart.
+const SAMPLING: u32 = 2;
 
 /// What one run of a scenario took before.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -259,6 +264,7 @@ fn key_of(campaign: &Campaign<'_>) -> Result<String> {
         judging,
         machine(&host),
         SCHEMA_VERSION,
+        SAMPLING,
     );
     let text = serde_json::to_vec(&declared).map_err(|source| Error::Encode { source })?;
     let mut key = String::with_capacity(64);

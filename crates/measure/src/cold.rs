@@ -1,7 +1,7 @@
 //! Cold samples: a fresh process each.
 //!
 //! Takes a scenario and the arms, gives one pair per call. Each pair is a restart,
-//! because memory layout is drawn anew in every process. Checks exit code, time-out
+//! because memory layout is drawn anew in every process, and the files' with it. Checks exit code, time-out
 //! and metrics: a figure that is not there is an error, never a zero.
 
 mod page_cache;
@@ -14,12 +14,13 @@ use std::path::Path;
 use rand_chacha::ChaCha8Rng;
 use regex::Regex;
 
+use crate::arms::Arms;
 use crate::error::{Error, Result};
 use crate::host::{BlockProbe, Own, Watch};
 use crate::order;
 use crate::process::{Child, Command, ExitKind, Finished, Pinning, Stdin, Usage};
 use crate::samples::{Arm, Pair, PerArm, Phase, Restart, Sample, Surroundings};
-use crate::scenario::{Arms, Metric, PageCache, Scenario};
+use crate::scenario::{Metric, PageCache, Scenario};
 
 /// Bytes of output that an error quotes.
 const TAIL_BYTES: usize = 2000;
@@ -54,6 +55,7 @@ impl<'a> Cold<'a> {
         random: &mut ChaCha8Rng,
     ) -> Result<Restart> {
         let order = order::shuffled(arms.present(), random);
+        arms.renew(random)?;
         let probe = BlockProbe::start();
         let (mut samples, mut surroundings) = (BTreeMap::new(), BTreeMap::new());
         for &arm in &order {

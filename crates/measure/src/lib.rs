@@ -5,11 +5,12 @@
 //! the record that anyone can judge again. Knows nothing of how the binaries
 //! were made nor of what they compute.
 //!
-//! The way through the crate: [`scenario`] says what is measured, [`campaign`]
+//! The way through the crate: [`scenario`] says what is measured on which [`arms`], [`campaign`]
 //! measures it and writes samples as they are taken, [`verdict`] judges them
 //! (a pure function), [`record`] keeps everything. [`process`] runs children
 //! such that none outlives the program.
 
+pub mod arms;
 pub mod benchmarks;
 pub mod campaign;
 mod cold;

@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 
+use crate::arms::Arms;
 use crate::cold::Cold;
 use crate::error::{Error, Result};
 use crate::order;
 use crate::samples::{Arm, Pair, Phase};
-use crate::scenario::{Arms, Kind, Scenario};
+use crate::scenario::{Kind, Scenario};
 use crate::warm::{Block, Session};
 
 /// Two arms that are ready to be measured pair by pair. Dropping it ends their processes.
@@ -44,7 +45,7 @@ impl<'a> Pairing<'a> {
     /// When `arms` has a control, which a pair has no place for here; when a worker does not start
     /// or does not answer as the scenario declares; when a signal asks the program to end.
     pub fn start(scenario: &'a Scenario, arms: &'a Arms, seed: u64) -> Result<Self> {
-        if arms.control.is_some() {
+        if arms.present().contains(&Arm::Control) {
             return Err(Error::Invalid {
                 subject: "the arms".to_owned(),
                 problem: "pairs are of two arms, and here is a control".to_owned(),

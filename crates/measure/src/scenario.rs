@@ -1,18 +1,15 @@
-//! What is measured: scenarios, arms and the thresholds that judge them.
+//! What is measured: scenarios, and the thresholds that judge them.
 //!
 //! Plain data that a caller fills from its own specification. Nothing here
-//! reads a file or starts a process, but for [`Arms::with_control`], which makes
-//! the byte copy that the A/A control needs.
+//! reads a file or starts a process.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
 use crate::record::{Declared, MetricDefinition, Regime, Verdict};
-use crate::samples::Arm;
 
 /// One situation in which the arms are compared.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -204,66 +201,6 @@ pub enum Direction {
     Increasing,
     /// Later scenarios have less of it.
     Decreasing,
-}
-
-/// The binaries that are compared, in one code layout.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Arms {
-    /// What is shipped today.
-    pub baseline: PathBuf,
-    /// A byte copy of the baseline, for the A/A control.
-    pub control: Option<PathBuf>,
-    /// What may replace it.
-    pub candidate: PathBuf,
-}
-
-impl Arms {
-    /// The arms that there are.
-    pub(crate) fn present(&self) -> Vec<Arm> {
-        let mut arms = vec![Arm::Baseline];
-        arms.extend(self.control.is_some().then_some(Arm::Control));
-        arms.push(Arm::Candidate);
-        arms
-    }
-
-    /// The binary of `arm`, which must be present.
-    pub(crate) fn path(&self, arm: Arm) -> &Path {
-        match arm {
-            Arm::Baseline => &self.baseline,
-            Arm::Control => self
-                .control
-                .as_deref()
-                .expect("only present arms are asked for"),
-            Arm::Candidate => &self.candidate,
-        }
-    }
-
-    /// Copies the binaries into `directory` as `arm-a`, `arm-b`, `arm-c`:
-    /// baseline, its byte copy and the candidate. Paths have equal length,
-    /// because the length of `argv[0]` moves the stack.
-    ///
-    /// # Errors
-    /// When a binary cannot be read or a copy cannot be written.
-    pub fn with_control(baseline: &Path, candidate: &Path, directory: &Path) -> Result<Self> {
-        let copy = |from: &Path, name: &str| -> Result<PathBuf> {
-            let to = directory.join(name);
-            let failed = |source| Error::io("copy the binary to", &to, source);
-            let temporary = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
-            std::fs::copy(from, temporary.path())
-                .map_err(|source| Error::io("copy the binary", from, source))?;
-            temporary
-                .persist(&to)
-                .map_err(|error| failed(error.error))?;
-            Ok(to)
-        };
-        std::fs::create_dir_all(directory)
-            .map_err(|source| Error::io("create the directory", directory, source))?;
-        Ok(Self {
-            baseline: copy(baseline, "arm-a")?,
-            control: Some(copy(baseline, "arm-b")?),
-            candidate: copy(candidate, "arm-c")?,
-        })
-    }
 }
 
 /// Thresholds and resources of a judgement.

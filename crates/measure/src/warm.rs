@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 
+use crate::arms::Arms;
 use crate::error::{Error, Result};
 use crate::host::{BlockProbe, Watch, involuntary_switches};
 use crate::order;
 use crate::samples::{Arm, HostBlock, Output, Pair, PerArm, Phase, Restart, Sample};
-use crate::scenario::{Arms, Kind, Pin, Scenario};
+use crate::scenario::{Kind, Pin, Scenario};
 
 /// One set of workers.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ struct Turn<'a> {
 }
 
 impl Session {
-    /// Starts a worker per arm, in random order, each stopped as soon as it is ready.
+    /// Makes the arms' files anew and starts a worker per arm, in random order, each stopped as soon as it is ready.
     /// `scenario` stands for all that share the session.
     pub(crate) fn start(
         scenario: &Scenario,
@@ -61,6 +62,7 @@ impl Session {
         random: &mut ChaCha8Rng,
     ) -> Result<Self> {
         let start_order = order::shuffled(arms.present(), random);
+        arms.renew(random)?;
         let mut workers = Vec::with_capacity(start_order.len());
         for &arm in &start_order {
             let launch = Launch {

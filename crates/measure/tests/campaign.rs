@@ -8,13 +8,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use inferno_measure::Error;
+use inferno_measure::arms::Arms;
 use inferno_measure::campaign::{
     Campaign, KnownCost, Measured, Observer, Progress, Silent, measure,
 };
 use inferno_measure::plan::Plan;
 use inferno_measure::record::Verdict;
-use inferno_measure::samples::{NotRun, Output, Phase};
-use inferno_measure::scenario::{Arms, Judging, Kind, Pin, Role, Scenario};
+use inferno_measure::samples::{Arm, NotRun, Output, Phase};
+use inferno_measure::scenario::{Judging, Kind, Pin, Role, Scenario};
 use inferno_measure::verdict::judge;
 use support::{Place, cold, judging, place, warm};
 
@@ -250,7 +251,7 @@ fn inputs_that_cannot_leave_memory_are_refused_for_a_cold_disk() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_pinned_cold_process_may_use_one_core() {
-    use inferno_measure::{samples::Arm, trial};
+    use inferno_measure::trial;
     let pinned = Scenario {
         kind: Kind::Cold {
             cache: inferno_measure::scenario::PageCache::Warm,
@@ -458,21 +459,39 @@ fn declarations_that_cannot_be_measured_are_refused_before_anything_runs() {
 
 #[test]
 fn a_trial_gives_outputs_and_costs() {
-    use inferno_measure::{samples::Arm, trial};
+    use inferno_measure::trial;
     let place = place();
-    let warm = trial::run(&warm("warm", ""), &place.arms.baseline, Arm::Baseline, 3).unwrap();
+    let warm = trial::run(
+        &warm("warm", ""),
+        place.arms.path(Arm::Baseline),
+        Arm::Baseline,
+        3,
+    )
+    .unwrap();
     assert_eq!(warm.output_sha256, ["a0", "a1", "a2"]);
-    let cold = trial::run(&cold("cold", ""), &place.arms.baseline, Arm::Baseline, 1).unwrap();
+    let cold = trial::run(
+        &cold("cold", ""),
+        place.arms.path(Arm::Baseline),
+        Arm::Baseline,
+        1,
+    )
+    .unwrap();
     assert_eq!(cold.stdout, b"rate: 12.5 tokens/s\n");
     assert!(cold.cost.sample > Duration::ZERO);
 }
 
 #[test]
 fn a_trial_within_a_limit_is_killed_when_the_whole_of_it_takes_longer() {
-    use inferno_measure::{samples::Arm, trial};
+    use inferno_measure::trial;
     let place = place();
     let within = |scenario: &Scenario, limit| {
-        trial::run_within(scenario, &place.arms.candidate, Arm::Candidate, 4, limit)
+        trial::run_within(
+            scenario,
+            place.arms.path(Arm::Candidate),
+            Arm::Candidate,
+            4,
+            limit,
+        )
     };
     let minute = Duration::from_mins(1);
     let warm_answers = within(&warm("warm", ""), minute).unwrap().output_sha256;
@@ -491,7 +510,8 @@ fn restarts_take_turns_over_the_code_layouts() {
     let layouts: Vec<Arms> = (0..8)
         .map(|number| {
             let directory = place.directory.path().join(format!("layout-{number}"));
-            Arms::with_control(&place.arms.baseline, &place.arms.candidate, &directory).unwrap()
+            let binary = place.arms.path(Arm::Baseline);
+            Arms::with_control(binary, binary, &directory).unwrap()
         })
         .collect();
     let scenarios = [warm("warm/short", ""), cold("cold/short", "")];

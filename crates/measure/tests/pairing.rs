@@ -2,16 +2,13 @@
 
 mod support;
 
+use inferno_measure::arms::Arms;
 use inferno_measure::pairing::Pairing;
 use inferno_measure::samples::{Arm, Output};
-use inferno_measure::scenario::Arms;
 use support::{cold, place, warm};
 
 fn two_arms(arms: &Arms) -> Arms {
-    Arms {
-        control: None,
-        ..arms.clone()
-    }
+    arms.clone().without_control()
 }
 
 #[test]

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use inferno_measure::arms::Arms;
 use inferno_measure::campaign::{self, Campaign, Measured, Silent};
 use inferno_measure::record::{ScenarioResult, Verdict};
 use inferno_measure::samples::{Pair, Phase, Restart, Sample, Samples};
-use inferno_measure::scenario::{Arms, Judging, Kind, PageCache, Pin, Role, Scenario};
+use inferno_measure::scenario::{Judging, Kind, PageCache, Pin, Role, Scenario};
 use inferno_measure::verdict;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +23,7 @@ pub const VERDICT_HALF: &str = "verdict, δ = 0.5 %";
 const THRESHOLDS: [(&str, f64); 2] = [(VERDICT, 0.01), (VERDICT_HALF, 0.005)];
 /// Version of the way in which samples are taken: raised when pairs, restarts or their plan change.
 /// Logs of another version are not continued.
-const SAMPLING: u32 = 2;
+const SAMPLING: u32 = 3;
 
 /// The judged times of one run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,9 +14,10 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use inferno_measure::arms::Arms;
 use inferno_measure::campaign::{Campaign, Silent, measure};
 use inferno_measure::record::Verdict;
-use inferno_measure::scenario::{Arms, Judging, Scenario};
+use inferno_measure::scenario::{Judging, Scenario};
 use inferno_measure::verdict::{STATISTICS, judge};
 use inferno_pgo::digest;
 use inferno_pgo::relink::Relinked;

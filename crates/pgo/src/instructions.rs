@@ -7,10 +7,11 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use inferno_measure::arms::Arms;
 use inferno_measure::process;
 use inferno_measure::record::{InstructionCounts, Regime, ScenarioResult};
 use inferno_measure::samples::{Arm, Restart};
-use inferno_measure::scenario::{Arms, Kind, Scenario};
+use inferno_measure::scenario::{Kind, Scenario};
 use inferno_measure::trial;
 
 use crate::callgrind::{self, Unreadable, Valgrind};
@@ -69,8 +70,13 @@ impl Counting {
             progress,
         };
         let counted = run
-            .arm(&arms.baseline, Arm::Baseline)
-            .and_then(|baseline| Ok((baseline, run.arm(&arms.candidate, Arm::Candidate)?)));
+            .arm(arms.path(Arm::Baseline), Arm::Baseline)
+            .and_then(|baseline| {
+                Ok((
+                    baseline,
+                    run.arm(arms.path(Arm::Candidate), Arm::Candidate)?,
+                ))
+            });
         match counted {
             Ok((baseline, candidate)) => Ok(InstructionCounts {
                 baseline: Some(baseline),

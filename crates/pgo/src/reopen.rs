@@ -8,8 +8,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use inferno_measure::arms::Arms;
 use inferno_measure::campaign::KnownCost;
-use inferno_measure::scenario::{Arms, Scenario};
+use inferno_measure::samples::Arm;
+use inferno_measure::scenario::Scenario;
 
 use crate::artifact::Artifact;
 use crate::assets::Assets;
@@ -159,20 +161,17 @@ fn tried(spec: &Spec, assets: &Assets, pair: &VerifiedPair) -> (Vec<Scenario>, V
 /// The copies that are run; they too are the files that were verified.
 fn copies(pair: &VerifiedPair, output: &OutputDir) -> Result<Arms> {
     let candidate = pair.candidate().artifact();
-    let copied = Arms::with_control(
+    let arms = Arms::with_control(
         &pair.baseline().path,
         &candidate.path,
         &output.sampling_arms(),
-    )?;
-    let arms = Arms {
-        control: None,
-        ..copied
-    };
-    for (copy, verified) in [
-        (&arms.baseline, pair.baseline()),
-        (&arms.candidate, candidate),
+    )?
+    .without_control();
+    for (arm, verified) in [
+        (Arm::Baseline, pair.baseline()),
+        (Arm::Candidate, candidate),
     ] {
-        digest::check_copy(copy, &verified.path, &verified.sha256)?;
+        digest::check_copy(arms.path(arm), &verified.path, &verified.sha256)?;
     }
     Ok(arms)
 }

@@ -40,7 +40,7 @@ pub(crate) fn plan(pair: &OpenedPair, budget: Option<Duration>) -> Result<Vec<Pl
             *cost
         } else {
             eprintln!("{}: a trial, to learn what it costs", scenario.name);
-            trial::run(scenario, &pair.arms().baseline, Arm::Baseline, 1)?.cost
+            trial::run(scenario, pair.arms().path(Arm::Baseline), Arm::Baseline, 1)?.cost
         };
         let warmup = match scenario.kind {
             Kind::Warm { warmup, .. } => warmup,

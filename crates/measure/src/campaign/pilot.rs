@@ -61,7 +61,7 @@ pub(super) fn cold(
         scenario: scenario.name.clone(),
         group: scenario.group.clone(),
         sampling: Sampling::Cold,
-        pair_s: sample_s * arms(campaign),
+        pair_s: sample_s * arms(campaign) + renewal_s(campaign)?,
     };
     Ok(Found {
         demands: vec![demand],
@@ -98,7 +98,8 @@ pub(super) fn warm(
         .iter()
         .map(|cost| cost.startup.as_secs_f64())
         .fold(0.0, f64::max)
-        * arms(campaign);
+        * arms(campaign)
+        + renewal_s(campaign)?;
     let budget_part_s = campaign.judging.budget_s / campaign.scenarios.len().max(1) as f64;
     let part_s = PILOT_SHARE * budget_part_s - startup_s / scenarios.len().max(1) as f64;
     let pairs: Vec<u32> = costs
@@ -159,6 +160,14 @@ pub(super) fn warm(
         })
         .collect();
     Ok(Found { demands, entries })
+}
+
+/// What it takes to make the arms' files anew, once per restart.
+fn renewal_s(campaign: &Campaign<'_>) -> Result<f64> {
+    let mut random = order::generator(campaign.judging.seed, "renewal", 0);
+    let started = Instant::now();
+    campaign.pilot_arms().renew(&mut random)?;
+    Ok(started.elapsed().as_secs_f64())
 }
 
 /// The cost of one request, where nobody knows it: a baseline worker of its own.

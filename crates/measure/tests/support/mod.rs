@@ -6,9 +6,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use inferno_measure::scenario::{
-    Arms, Better, Judging, Kind, Metric, PageCache, Pin, Role, Scenario,
-};
+use inferno_measure::arms::Arms;
+use inferno_measure::scenario::{Better, Judging, Kind, Metric, PageCache, Pin, Role, Scenario};
 use tempfile::TempDir;
 
 /// Where a campaign lives: the arms and the output directory.

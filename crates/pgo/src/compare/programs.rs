@@ -7,12 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use inferno_measure::arms::Arms;
 use inferno_measure::campaign::{self, Campaign, KnownCost, Measured};
 use inferno_measure::record::{
     self, Artifacts, Check, CheckOutcome, Input, Record, ScenarioResult, StageKind, Verdict,
     Verification,
 };
-use inferno_measure::scenario::{Arms, Judging, Kind, PageCache, Pin, Role, Scenario};
+use inferno_measure::samples::Arm;
+use inferno_measure::scenario::{Judging, Kind, PageCache, Pin, Role, Scenario};
 use inferno_measure::{host, verdict};
 
 use super::surroundings;
@@ -119,13 +121,12 @@ pub fn run(options: &Options) -> Result<Finished> {
     let task = run.task()?;
     let directory = run.output.sampling_arms();
     let arms = Arms::with_control(&run.programs[0].path, &run.programs[1].path, &directory)?;
-    for (program, copies) in run.programs.iter().zip([
-        vec![Some(&arms.baseline), arms.control.as_ref()],
-        vec![Some(&arms.candidate)],
-    ]) {
-        for copy in copies.into_iter().flatten() {
-            digest::check_copy(copy, &program.path, &program.sha256)?;
-        }
+    for arm in arms.present() {
+        let program = match arm {
+            Arm::Baseline | Arm::Control => &run.programs[0],
+            Arm::Candidate => &run.programs[1],
+        };
+        digest::check_copy(arms.path(arm), &program.path, &program.sha256)?;
     }
     let (costs, checks) = run.verify(&task, &arms)?;
     let measured = run.measure(&task, &arms, costs)?;
@@ -178,6 +179,7 @@ impl Run<'_> {
         checks.extend(counters(&self.programs));
         let progress = &mut self.progress;
         progress.start("verify");
+        let [baseline, candidate] = [Arm::Baseline, Arm::Candidate].map(|arm| arms.path(arm));
         let mut costs = BTreeMap::new();
         let mut outputs = Vec::new();
         self.stages.timed("verify", StageKind::Verify, || {
@@ -185,14 +187,10 @@ impl Run<'_> {
                 progress.note(&scenario.name);
                 let output = task.declared_output.as_ref();
                 let cost = if let Some(output) = output {
-                    verify::outputs_agree(&arms.baseline, &arms.candidate, scenario, output)?
+                    verify::outputs_agree(baseline, candidate, scenario, output)?
                 } else {
-                    let (cost, agreement) = verify::trial_of(
-                        &arms.baseline,
-                        &arms.candidate,
-                        scenario,
-                        &Output::Stdout,
-                    )?;
+                    let (cost, agreement) =
+                        verify::trial_of(baseline, candidate, scenario, &Output::Stdout)?;
                     outputs.push(agreement);
                     cost
                 };

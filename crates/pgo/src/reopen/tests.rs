@@ -124,9 +124,9 @@ fn a_pair_that_still_holds_is_opened() {
     assert!(opened.unverified().is_empty());
     assert_eq!(opened.known_costs().len(), 2);
     assert_eq!(opened.assets(), AssetsSince::Same);
-    let (baseline, candidate) = (&opened.arms().baseline, &opened.arms().candidate);
+    let [baseline, candidate] = [Arm::Baseline, Arm::Candidate].map(|arm| opened.arms().path(arm));
     assert_eq!(baseline.as_os_str().len(), candidate.as_os_str().len());
-    assert!(opened.arms().control.is_none());
+    assert_eq!(opened.arms().present(), [Arm::Baseline, Arm::Candidate]);
 }
 
 #[test]

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use inferno_measure::arms::Arms;
 use inferno_measure::campaign::Measured;
 use inferno_measure::record::{InstructionCounts, StageKind};
-use inferno_measure::scenario::Arms;
 
 use super::Session;
 use crate::digest::Key;

@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use inferno_measure::arms::Arms;
 use inferno_measure::campaign::{self, Campaign, KnownCost, Measured, Observer};
 use inferno_measure::plan::Plan;
 use inferno_measure::record::StageKind;
-use inferno_measure::scenario::{Arms, Judging};
+use inferno_measure::scenario::Judging;
 
 use super::{Baseline, Session};
 use crate::artifact::Artifact;
@@ -79,15 +80,12 @@ impl Session {
         judging: &Judging,
     ) -> Result<Vec<Measured>> {
         let artifact = baseline.artifact();
-        let copies = Arms::with_control(
+        let arms = Arms::with_control(
             &artifact.path,
             &artifact.path,
             &self.workshop.output.sampling_arms(),
-        )?;
-        let arms = Arms {
-            control: None,
-            ..copies
-        };
+        )?
+        .without_control();
         self.sample(
             &[arms],
             &[&artifact.sha256; 2],

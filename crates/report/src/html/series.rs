@@ -110,9 +110,9 @@ fn caption(scenario: &ScenarioResult, drawing: &Drawing<'_>) -> Markup {
     html! {
         figcaption {
             b { "Pairs over time." }
-            " Change of time of each pair, in the order taken, on a logarithmic axis; "
+            " Change of time from baseline to candidate in each pair, in the order taken, on a logarithmic axis; "
             @if drawing.has_restarts_of_several() { "upright lines separate restarts, the" } @else { "each is a restart of its own, the" }
-            " band is the 95 % interval."
+            " band is the 95 % interval of the effect."
             @if unjudged > 0 { " " (plural(unjudged, "warm-up pair")) " not drawn." }
             @if disturbed > 0 { " " (plural(disturbed, "restart")) " on shaded ground: the machine was disturbed (" (drawing.causes()) ")." }
             @if beyond > 0 { " " (plural(beyond, "pair")) " beyond the edge of the plot, drawn at it." }
