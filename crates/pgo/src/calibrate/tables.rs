@@ -15,8 +15,8 @@ use crate::suitability::points;
 const BEGIN: &str = "<!-- calibration: begin -->\n";
 const END: &str = "<!-- calibration: end -->\n";
 
-/// Ways to predict that are listed, of each kind.
-const LISTED: usize = 3;
+/// Single inputs that are listed beside the model, the best first.
+const LISTED: usize = 5;
 
 /// Writes the tables into the document, between its markers.
 ///
@@ -95,19 +95,17 @@ fn programs(text: &mut String, rows: &[Row], model: &Model, unseen: &Skill) {
 }
 
 fn skills(text: &mut String, rows: &[Row], unseen: Skill) {
-    let pairs = model::pairs(rows);
     let singles = model::singles(rows);
     let _ = writeln!(
         text,
         "{}\n",
-        comparison(&unseen, singles.first(), pairs.len(), singles.len())
+        comparison(&unseen, singles.first(), singles.len())
     );
     let _ = writeln!(
         text,
         "| predictor, each row left out in turn | error of g (RMSE) | rank correlation |\n|---|---:|---:|"
     );
     let mut listed = vec![unseen];
-    listed.extend(pairs.into_iter().map(|(_, skill)| skill).take(LISTED));
     listed.extend(singles.into_iter().take(LISTED));
     listed.extend(model::constant(rows));
     for skill in listed {
@@ -122,8 +120,8 @@ fn skills(text: &mut String, rows: &[Row], unseen: Skill) {
     let _ = writeln!(text);
 }
 
-/// Whether the model is worth its second feature, in one sentence.
-pub fn comparison(unseen: &Skill, single: Option<&Skill>, pairs: usize, singles: usize) -> String {
+/// Whether the model is worth its inputs, in one sentence.
+fn comparison(unseen: &Skill, single: Option<&Skill>, singles: usize) -> String {
     let Some(single) = single else {
         return "No single input predicts anything.".into();
     };
@@ -133,7 +131,7 @@ pub fn comparison(unseen: &Skill, single: Option<&Skill>, pairs: usize, singles:
         "It does **not** beat the best single input"
     };
     format!(
-        "The method is tried on each program with all of it – the choice among {pairs} pairs of features and the fit – done without that program: error {:.4}, rank correlation {}. {beats} of {singles} tried, {} (error {:.4}, rank correlation {}), which has the advantage of having been chosen with all rows.",
+        "Each program is predicted by a fit to the others: error {:.4}, rank correlation {}. {beats} of {singles} tried, {} (error {:.4}, rank correlation {}). The latter was chosen with all rows, and so was the form of the model.",
         unseen.error,
         correlation(unseen),
         single.name,

@@ -2,8 +2,14 @@
 //!
 //! Takes calibration rows; gives a [`Model`] and how well it predicts programs that it has not
 //! seen. The gain of a program can be no larger than the share of its time that the compiler can
-//! instrument, so every feature is scaled by u = instrumentable share × CPU-boundness, and there
+//! instrument, so the feature is scaled by u = instrumentable share × CPU-boundness, and there
 //! is no intercept: a program that waits is predicted to gain nothing.
+//!
+//! What a profile lets the compiler do – inline what is called often, guess where indirect branches
+//! go, put what follows each other side by side – it does where straight code ends. So the feature is
+//! the rate of calls and indirect branches, by its root: the first of them are worth most. Which two
+//! of many features do best differs from program to program left out, and so predicts worse than this
+//! one form, which is not chosen anew.
 
 use inferno_measure::regression::{
     Fit, Prediction, Sample, rank_correlation, root_mean_square_error,
@@ -15,14 +21,14 @@ use super::score::FULL_GAIN;
 
 /// Programs below which nothing is predicted.
 pub const PROGRAMS_NEEDED: usize = 10;
-/// Features of a model. A third would leave too few programs for each coefficient.
-pub const FEATURES: usize = 2;
 /// Error probability of prediction intervals.
 pub const ALPHA: f64 = 0.05;
 
-/// What a model may be made of, scaled by u.
+/// What a program is predicted from, scaled by u.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Feature {
+    /// u × √(calls + indirect branches): the model's.
+    Transfers,
     /// u itself.
     Instrumentable,
     /// u × ln(1 + input).
@@ -30,8 +36,8 @@ pub enum Feature {
 }
 
 impl Feature {
-    /// All that are tried.
-    pub const ALL: [Self; 6] = [
+    /// Those of a single input, which the model has to beat.
+    pub const SINGLE: [Self; 6] = [
         Self::Instrumentable,
         Self::Scaled(Input::CodeLines),
         Self::Scaled(Input::MissedBranches),
@@ -43,6 +49,7 @@ impl Feature {
     /// The feature as it stands in the formula.
     pub fn name(self) -> String {
         match self {
+            Self::Transfers => "u × √(calls + indirect_branches)".into(),
             Self::Instrumentable => "u".into(),
             Self::Scaled(input) => format!("u × ln(1 + {})", input.name()),
         }
@@ -51,8 +58,10 @@ impl Feature {
     /// The inputs that it is made of.
     pub fn inputs(self) -> Vec<Input> {
         let mut inputs = vec![Input::InstrumentableShare, Input::CpuBoundness];
-        if let Self::Scaled(input) = self {
-            inputs.push(input);
+        match self {
+            Self::Transfers => inputs.extend([Input::Calls, Input::IndirectBranches]),
+            Self::Instrumentable => {}
+            Self::Scaled(input) => inputs.push(input),
         }
         inputs
     }
@@ -62,7 +71,11 @@ impl Feature {
         match self {
             Self::Instrumentable => Some(scale),
             // A program that runs no instrumentable code has no rates to speak of.
-            Self::Scaled(_) if scale == 0.0 => Some(0.0),
+            Self::Transfers | Self::Scaled(_) if scale == 0.0 => Some(0.0),
+            Self::Transfers => {
+                let rate = value(Input::Calls)? + value(Input::IndirectBranches)?;
+                Some(scale * rate.sqrt())
+            }
             Self::Scaled(input) => Some(scale * value(input)?.ln_1p()),
         }
     }
@@ -71,8 +84,8 @@ impl Feature {
 /// A fitted model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
-    /// Its features.
-    pub features: Vec<Feature>,
+    /// Its feature.
+    pub feature: Feature,
     /// The fit, with the residual error widened to the error of unseen programs.
     pub fit: Fit,
     /// Programs that it was fitted to.
@@ -109,7 +122,7 @@ impl Skill {
 pub struct NotCalibrated(pub String);
 
 impl Model {
-    /// The pair of features whose leave-one-out error is smallest, fitted to all rows.
+    /// [`Feature::Transfers`], fitted to all rows.
     ///
     /// # Errors
     /// [`NotCalibrated`] for too few rows.
@@ -121,16 +134,16 @@ impl Model {
                 rows.len()
             )));
         }
-        let features = select(&rows).ok_or_else(|| unfit("no pair of features can be fitted"))?;
-        let mut fit = sample(&features, &rows)
+        let feature = Feature::Transfers;
+        let mut fit = sample(feature, &rows)
             .and_then(|sample| sample.fit())
-            .ok_or_else(|| unfit("the features are collinear"))?;
-        // The residuals know the rows, and the features were chosen among several: what a fit does
-        // to programs that it has not seen is the better measure of its error.
-        let unseen = unseen(&rows).ok_or_else(|| unfit("the features are collinear"))?;
+            .ok_or_else(|| unfit("no program calls anything"))?;
+        // The residuals know the rows: what a fit does to programs that it has not seen is the
+        // better measure of its error.
+        let unseen = unseen(&rows).ok_or_else(|| unfit("one program alone calls anything"))?;
         fit.residual_error = fit.residual_error.max(unseen.error);
         Ok(Self {
-            features,
+            feature,
             fit,
             programs: rows.len(),
         })
@@ -138,13 +151,8 @@ impl Model {
 
     /// Predicts −ln(effect) of a calibration row.
     pub fn predict_row(&self, row: &Row) -> Option<Prediction> {
-        let value = |input| row.value(input);
-        let values: Option<Vec<f64>> = self
-            .features
-            .iter()
-            .map(|feature| feature.value(&value))
-            .collect();
-        self.fit.predict(&values?, ALPHA)
+        let value = self.feature.value(&|input| row.value(input))?;
+        self.fit.predict(&[value], ALPHA)
     }
 
     /// Predicts −ln(effect) with its interval; names the inputs that are missing.
@@ -152,49 +160,30 @@ impl Model {
     /// # Errors
     /// The inputs that the model needs and `evidence` does not have.
     pub fn predict(&self, evidence: &Evidence) -> Result<Prediction, Vec<Input>> {
-        let value = |input| evidence.value(input);
-        let values: Option<Vec<f64>> = self
-            .features
-            .iter()
-            .map(|feature| feature.value(&value))
-            .collect();
-        values
-            .and_then(|values| self.fit.predict(&values, ALPHA))
+        self.feature
+            .value(&|input| evidence.value(input))
+            .and_then(|value| self.fit.predict(&[value], ALPHA))
             .ok_or_else(|| self.missing(evidence))
     }
 
     fn missing(&self, evidence: &Evidence) -> Vec<Input> {
-        let mut missing: Vec<Input> = self
-            .features
-            .iter()
-            .flat_map(|feature| feature.inputs())
-            .filter(|input| evidence.value(*input).is_none())
-            .collect();
+        let mut missing = self.feature.inputs();
+        missing.retain(|input| evidence.value(*input).is_none());
         missing.sort();
-        missing.dedup();
         missing
     }
 
     /// The formula with its coefficients.
     pub fn formula(&self) -> String {
-        let terms: Vec<String> = self
-            .features
-            .iter()
-            .zip(&self.fit.coefficients)
-            .map(|(feature, coefficient)| {
-                let sign = if *coefficient < 0.0 { "−" } else { "+" };
-                format!("{sign} {:.4} × {}", coefficient.abs(), feature.name())
-            })
-            .collect();
-        let sum = terms.join(" ");
         format!(
-            "score = 100 × gain ÷ {FULL_GAIN:.2}, between 0 and 100; gain = 1 − exp(−g); g = {}; u = instrumentable_share × cpu_boundness",
-            sum.strip_prefix("+ ").unwrap_or(&sum)
+            "score = 100 × gain ÷ {FULL_GAIN:.2}, between 0 and 100; gain = 1 − exp(−g); g = {:.4} × {}; u = instrumentable_share × cpu_boundness",
+            self.fit.coefficients[0],
+            self.feature.name()
         )
     }
 }
 
-/// The rows that have all inputs: one without is of no use to compare features on.
+/// The rows that have all inputs: one without is of no use to compare predictors on.
 pub fn complete(rows: &[Row]) -> Vec<Row> {
     rows.iter()
         .filter(|row| Input::ALL.iter().all(|input| row.value(*input).is_some()))
@@ -202,26 +191,7 @@ pub fn complete(rows: &[Row]) -> Vec<Row> {
         .collect()
 }
 
-/// All models of two features with their leave-one-out skill, best first.
-pub fn pairs(rows: &[Row]) -> Vec<(Vec<Feature>, Skill)> {
-    let mut found = Vec::new();
-    for (index, first) in Feature::ALL.into_iter().enumerate() {
-        for second in Feature::ALL.into_iter().skip(index + 1) {
-            let features = vec![first, second];
-            let skill = sample(&features, rows)
-                .and_then(|sample| sample.leave_one_out())
-                .and_then(|predicted| {
-                    let name = format!("{} and {}", first.name(), second.name());
-                    Skill::new(name, predicted, rows)
-                });
-            found.extend(skill.map(|skill| (features, skill)));
-        }
-    }
-    found.sort_by(|a, b| a.1.error.total_cmp(&b.1.error));
-    found
-}
-
-/// Every single input as a predictor, with an intercept, and every single feature without one:
+/// Every single input as a predictor, with an intercept, and scaled by u without one:
 /// what the model has to beat. Best first.
 pub fn singles(rows: &[Row]) -> Vec<Skill> {
     let targets: Vec<f64> = rows.iter().map(Row::log_gain).collect();
@@ -253,7 +223,7 @@ pub fn singles(rows: &[Row]) -> Vec<Skill> {
         .into_iter()
         .filter_map(of_input)
         .chain(counts.filter_map(of_logarithm))
-        .chain(Feature::ALL.into_iter().filter_map(of_feature))
+        .chain(Feature::SINGLE.into_iter().filter_map(of_feature))
         .collect();
     skills.sort_by(|a, b| a.error.total_cmp(&b.error));
     skills
@@ -272,43 +242,23 @@ pub fn constant(rows: &[Row]) -> Option<Skill> {
     )
 }
 
-/// Leave-one-out of the whole method: the features are chosen anew without the row, too.
+/// The model on each program, fitted without it.
 pub fn unseen(rows: &[Row]) -> Option<Skill> {
-    let predicted: Option<Vec<f64>> = (0..rows.len())
-        .map(|index| {
-            let mut others = rows.to_vec();
-            let left_out = others.remove(index);
-            let features = select(&others)?;
-            let fit = sample(&features, &others)?.fit()?;
-            let value = |input| left_out.value(input);
-            let values: Option<Vec<f64>> = features.iter().map(|f| f.value(&value)).collect();
-            Some(fit.value(&values?))
-        })
-        .collect();
+    let predicted = sample(Feature::Transfers, rows)?.leave_one_out()?;
     Skill::new(
-        "the model, its features chosen anew for each row".into(),
-        predicted?,
+        format!("the model, {}", Feature::Transfers.name()),
+        predicted,
         rows,
     )
 }
 
-fn select(rows: &[Row]) -> Option<Vec<Feature>> {
-    pairs(rows).into_iter().next().map(|(features, _)| features)
-}
-
-fn sample(features: &[Feature], rows: &[Row]) -> Option<Sample> {
-    let rows_of_features: Option<Vec<Vec<f64>>> = rows
+fn sample(feature: Feature, rows: &[Row]) -> Option<Sample> {
+    let features: Option<Vec<Vec<f64>>> = rows
         .iter()
-        .map(|row| {
-            let value = |input| row.value(input);
-            features
-                .iter()
-                .map(|feature| feature.value(&value))
-                .collect()
-        })
+        .map(|row| Some(vec![feature.value(&|input| row.value(input))?]))
         .collect();
     Some(Sample {
-        features: rows_of_features?,
+        features: features?,
         targets: rows.iter().map(Row::log_gain).collect(),
     })
 }
@@ -324,7 +274,7 @@ pub(crate) mod tests {
     use super::super::evidence::Measured;
     use super::*;
 
-    /// Programs whose gain is 0.04 u ln(1 + missed indirect) + 0.02 u ln(1 + calls) and a little.
+    /// Programs whose gain is 0.04 u √(calls + indirect branches) and a little.
     pub(crate) fn rows() -> Vec<Row> {
         (0..14_u32)
             .map(|index| {
@@ -341,9 +291,8 @@ pub(crate) mod tests {
                 ];
                 let inputs: std::collections::BTreeMap<Input, f64> = inputs.into();
                 let scale = share * inputs[&Input::CpuBoundness];
-                let gain = 0.04 * scale * inputs[&Input::MissedIndirect].ln_1p()
-                    + 0.02 * scale * inputs[&Input::Calls].ln_1p()
-                    + 0.002 * ((n * 1.7).sin());
+                let rate = inputs[&Input::Calls] + inputs[&Input::IndirectBranches];
+                let gain = 0.04 * scale * rate.sqrt() + 0.002 * ((n * 1.7).sin());
                 Row {
                     name: format!("program-{index}"),
                     kind: "made up".into(),
@@ -372,19 +321,15 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_features_that_make_the_gain_are_found() {
+    fn the_coefficient_that_makes_the_gain_is_found() {
         let rows = rows();
         let model = Model::calibrate(&rows).expect("enough rows");
-        assert_eq!(
-            model.features,
-            [
-                Feature::Scaled(Input::MissedIndirect),
-                Feature::Scaled(Input::Calls)
-            ]
-        );
         assert!((model.fit.coefficients[0] - 0.04).abs() < 0.002);
-        assert!((model.fit.coefficients[1] - 0.02).abs() < 0.002);
-        assert!(model.formula().contains("u × ln(1 + missed_indirect)"));
+        let formula = model.formula();
+        assert!(
+            formula.contains("× u × √(calls + indirect_branches);"),
+            "{formula}"
+        );
         let unseen = unseen(&rows).expect("a skill");
         assert!(unseen.error < singles(&rows)[0].error);
         assert!(unseen.error < constant(&rows).expect("a skill").error);
