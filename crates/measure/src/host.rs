@@ -8,7 +8,7 @@ mod block;
 mod pinning;
 mod watch;
 
-pub(crate) use block::{BlockProbe, involuntary_switches};
+pub(crate) use block::{BlockProbe, TICK_NS, involuntary_switches};
 pub(crate) use pinning::{core_for_pinning, pin_this_thread};
 pub(crate) use watch::{Own, Watch, waited_ns};
 

@@ -35,8 +35,9 @@ use decide::{Evidence, Trust, decide};
 ///
 /// 1: t intervals below 25 values, signed ranks from there on. 2: signed ranks by number and level
 /// ([`stats::interval_kind`]), code layouts always by t, waiting by correction. 3: aligned ranks, the
-/// control being a second baseline, where there are enough values for ranks.
-pub const STATISTICS: u32 = 3;
+/// control being a second baseline, where there are enough values for ranks. 4: what others compute
+/// beside an arm by means, as it is counted in ticks.
+pub const STATISTICS: u32 = 4;
 /// Error probability of the intervals for display, and of all verdicts of a run together.
 pub(crate) const ALPHA: f64 = 0.05;
 /// Error probability with which the A/A control makes a scenario inconclusive, over all

@@ -87,7 +87,7 @@ fn slow_two_unmodified_programs_are_told_apart() {
     let [quick, slow] = programs(scratch.path());
     let out = scratch.path().join("out");
     let outcome = measured([&quick, &slow], &out, &["--", "0"]);
-    assert_eq!(outcome.code, Some(10), "{}", outcome.stderr);
+    assert_eq!(outcome.code, Some(10), "{}", outcome.stdout);
     let comparison = outcome.record();
     assert_eq!(comparison["schema"], 1);
     assert_eq!(comparison["rows"][0]["verdict"], "slower");
@@ -205,7 +205,8 @@ fn slow_an_interrupted_comparison_continues() {
 
     let mut command = compare([&quick, &slow]);
     arguments(&mut command);
-    assert_eq!(run(&mut command).code, Some(10));
+    let outcome = run(&mut command);
+    assert_eq!(outcome.code, Some(10), "{}", outcome.stdout);
     let continued = std::fs::read_to_string(&samples).expect("samples");
     assert!(
         continued.starts_with(kept.trim_end()),

@@ -30,7 +30,7 @@ struct Ticks {
 
 /// Length of a tick of `/proc/stat` in nanoseconds: Linux tells user programs 100 ticks a second
 /// on all supported architectures, whatever its own clock does (`USER_HZ`, time(7)).
-const TICK_NS: u64 = 10_000_000;
+pub(crate) const TICK_NS: u64 = 10_000_000;
 
 /// Time of all cores since boot that was not idle, in nanoseconds.
 pub(super) fn busy_ns() -> Option<u64> {

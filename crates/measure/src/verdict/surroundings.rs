@@ -5,7 +5,8 @@
 //! Takes the restarts; gives the reason why their effect cannot be trusted.
 
 use super::decide::answer;
-use super::{ALPHA_AA, by_unit, interval};
+use super::{ALPHA_AA, by_unit, interval, stats};
+use crate::host::TICK_NS;
 use crate::samples::{Arm, Restart, Surroundings};
 use crate::stats::Interval;
 
@@ -59,15 +60,18 @@ fn waiting(
     let delay = |around: &Surroundings| {
         let (used, waited) = (around.used_ns?, around.waited_ns?);
         // Nobody waits for others longer than these compute: the rest is the arm's own threads
-        // waiting for each other.
-        let others = around.busy_ns.map(|busy| busy.saturating_sub(used));
+        // waiting for each other. The tick that was not full when the turn ended may be theirs.
+        let others = around
+            .busy_ns
+            .map(|busy| (busy + TICK_NS).saturating_sub(used));
         let waited = waited.min(others.unwrap_or(waited));
         let wanted = used + waited;
         let whole = around.wall_ns.max(wanted).max(1) as f64;
         // Never the whole: ticks and clocks differ by a little.
         Some(-(1.0 - (waited as f64 / whole).min(0.99)).ln())
     };
-    let interval = difference(restarts, alpha, delay).filter(|interval| interval.excludes(0.0))?;
+    let interval = interval(restarts, &differences(restarts, delay), alpha)
+        .filter(|interval| interval.excludes(0.0))?;
     let effect = effect?;
     let found = answer(&effect, log_threshold);
     let corrected = |delay: f64| Interval {
@@ -98,15 +102,18 @@ fn magnitudes(interval: Interval) -> (f64, f64) {
 
 /// Others computed more during one arm's turns than during the other's, both per turn and per
 /// time: alike per turn is what an arm's own helpers do, alike per time is a steady load.
+///
+/// The cores' time is counted in ticks. A turn shorter than a tick counts none or a whole one, which
+/// is right on average and wrong at the median: so means are judged, not ranks. And turns that keep
+/// step with the ticks may count one too many or too few each: no more than that proves nothing.
 fn others(restarts: &[&Restart], alpha: f64) -> Option<String> {
     let others_s =
         |around: &Surroundings| Some((around.busy_ns? as f64 - around.used_ns? as f64) / 1e9);
-    let per_time = difference(restarts, alpha, |around| {
-        Some(others_s(around)? / (around.wall_ns.max(1) as f64 / 1e9))
-    })
-    .filter(|interval| interval.excludes(0.0) && interval.center.abs() >= OTHERS_LIMIT)?;
-    let per_turn =
-        difference(restarts, alpha, others_s).filter(|interval| interval.excludes(0.0))?;
+    let others_per_s =
+        |around: &Surroundings| Some(others_s(around)? / (around.wall_ns.max(1) as f64 / 1e9));
+    let counted_s = turns_of_restart(restarts) * TICK_NS as f64 / 1e9;
+    let per_time = found(restarts, others_per_s, OTHERS_LIMIT, alpha)?;
+    let per_turn = found(restarts, others_s, counted_s, alpha)?;
     (per_turn.center.signum() * per_time.center.signum() > 0.0).then(|| {
         let (least, most) = magnitudes(per_time);
         format!(
@@ -117,13 +124,29 @@ fn others(restarts: &[&Restart], alpha: f64) -> Option<String> {
     })
 }
 
-/// Interval of the candidate's figure less the baseline's, or the mean of baseline and control: what
-/// comes with the control alone moves the effect by half as much, and A/A by the whole.
-fn difference(
+/// Interval of a figure's mean difference, where it is surely one and at least `limit`.
+fn found(
     restarts: &[&Restart],
-    alpha: f64,
     figure: impl Fn(&Surroundings) -> Option<f64>,
+    limit: f64,
+    alpha: f64,
 ) -> Option<Interval> {
+    stats::t_interval(&differences(restarts, figure), alpha)
+        .filter(|interval| interval.excludes(0.0) && interval.center.abs() >= limit)
+}
+
+/// Turns that an arm has in a restart, on average.
+fn turns_of_restart(restarts: &[&Restart]) -> f64 {
+    let turns = |restart: &&Restart| {
+        let last = restart.pairs.iter().map(|pair| pair.turn).max();
+        last.map_or(0.0, |last| f64::from(last) + 1.0)
+    };
+    restarts.iter().map(turns).sum::<f64>() / restarts.len().max(1) as f64
+}
+
+/// The candidate's figure less the baseline's by unit, or less the mean of baseline and control: what
+/// comes with the control alone moves the effect by half as much, and A/A by the whole.
+fn differences(restarts: &[&Restart], figure: impl Fn(&Surroundings) -> Option<f64>) -> Vec<f64> {
     let of_restart = |restart: &Restart| {
         let of_arm = |arm| figure(&around(restart, arm)?);
         let baseline = of_arm(Arm::Baseline)?;
@@ -133,7 +156,7 @@ fn difference(
         };
         Some(of_arm(Arm::Candidate)? - same_code)
     };
-    interval(restarts, &by_unit(restarts, of_restart), alpha)
+    by_unit(restarts, of_restart)
 }
 
 fn around(restart: &Restart, arm: Arm) -> Option<Surroundings> {

@@ -1,6 +1,10 @@
 //! Tests of the judgement on samples with known properties.
 
 use super::*;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+
+use crate::host::TICK_NS;
 use crate::record::Verdict;
 use crate::samples::{NotRun, PerArm, Sample, Samples, Surroundings};
 use crate::scenario::{Role, Scenario};
@@ -527,6 +531,54 @@ fn like_surroundings_leave_the_verdict_alone() {
     };
     let result = surrounded(-0.35, helped(10), helped(7));
     assert_eq!(result.verdict, Verdict::Faster, "{}", result.reason);
+}
+
+/// The cores' time in a turn as the kernel tells it: in ticks, of which the turn begins at `phase`.
+/// A quarter of a millisecond goes into starting and ending a process.
+fn in_ticks(used_ns: f64, cores: f64, phase: f64) -> Surroundings {
+    let wall_ns = used_ns + 250_000.0;
+    let ticks = (wall_ns / TICK_NS as f64 + phase).floor() * cores;
+    Surroundings {
+        wall_ns: wall_ns as u64,
+        used_ns: Some(used_ns as u64),
+        waited_ns: Some(0),
+        busy_ns: Some(ticks as u64 * TICK_NS),
+        stops: 0,
+    }
+}
+
+/// How many of 100 measurements are refused as something else used `beside` cores during the
+/// candidate's turns; turns begin at random phases of a tick, or the baseline's always late in one.
+fn refused(used_ns: f64, beside: f64, latest: f64) -> usize {
+    let is_refused = |seed: &u64| {
+        let effects: Vec<f64> = noise(70, 0).iter().map(|noise| 0.9 + noise).collect();
+        let mut measured = measured(&effects, &noise(70, 40));
+        let mut random = ChaCha8Rng::seed_from_u64(*seed);
+        let mut turn = |used_ns: f64, cores, earliest: f64| {
+            let used_ns = used_ns * random.random_range(1.0..1.05);
+            in_ticks(used_ns, cores, random.random_range(earliest..1.0))
+        };
+        for restart in &mut measured.samples.restarts {
+            restart.surroundings = Some(PerArm {
+                baseline: turn(used_ns, 1.0, latest),
+                control: Some(turn(used_ns, 1.0, latest)),
+                candidate: turn(2.6 * used_ns, 1.0 + beside, 0.0),
+            });
+        }
+        let result = judge(&[measured], &Judging::default()).remove(0);
+        let reason = "cores more during the turns of the";
+        result.verdict == Verdict::Inconclusive && result.reason.contains(reason)
+    };
+    (0..100).filter(is_refused).count()
+}
+
+#[test]
+fn the_kernels_ticks_are_no_load() {
+    for used_ns in [0.5e6, 1e6, 3.6e6, 6e6, 20e6] {
+        assert_eq!(refused(used_ns, 0.0, 0.0), 0, "{used_ns} ns");
+        assert_eq!(refused(used_ns, 0.0, 0.6), 0, "{used_ns} ns in step");
+    }
+    assert_eq!(refused(20e6, 1.0, 0.0), 100);
 }
 
 #[test]
