@@ -13,6 +13,7 @@ mod unpaired;
 
 pub use benchmarks::{BLOCKS, Benchmark, of_benchmarks};
 pub use fingerprint::{Difference, Weight};
+pub(crate) use fingerprint::{Found, host as host_differences, short};
 pub use pairs::of_record;
 pub use records::of_records;
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::performance::PERFORMANCE_SCHEMA;
 use crate::process::Signal;
 use crate::record::{Contradiction, SCHEMA_VERSION};
 use crate::samples::Arm;
@@ -127,6 +128,36 @@ pub enum Error {
         /// The first field that does not follow from the samples.
         contradiction: Contradiction,
     },
+    /// The file is not the result of a benchmark.
+    #[error("{} is not the result of a benchmark: {problem}", path.display())]
+    MalformedResult {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
+    /// The result has another schema version.
+    #[error(
+        "{} has schema {found} of benchmark results, this program reads schema {PERFORMANCE_SCHEMA}",
+        path.display()
+    )]
+    ResultSchema {
+        /// The file.
+        path: PathBuf,
+        /// The version that it states.
+        found: u64,
+    },
+    /// The result does not say of its samples what its samples say.
+    #[error(
+        "{} contradicts its own samples: {} is {} there, the samples give {}",
+        path.display(), contradiction.field, contradiction.stored, contradiction.judged
+    )]
+    ResultContradiction {
+        /// The file.
+        path: PathBuf,
+        /// The first field that does not follow from the samples.
+        contradiction: Contradiction,
+    },
     /// The samples or the plan of an earlier run cannot be read.
     #[error("{}, line {line}: {problem}", path.display())]
     MalformedLog {
@@ -185,6 +216,19 @@ impl Error {
                 "the record was edited, or made by another version of the program: take the \
                  original, or make it again; `cargo xtask pgo judge` judges its samples anew"
             }
+            Self::MalformedResult { .. } => {
+                "give a file that `inferno performance-benchmark baseline` or `… benchmark` wrote, \
+                 as a whole"
+            }
+            Self::ResultSchema { found, .. } if *found > u64::from(PERFORMANCE_SCHEMA) => {
+                "a newer version of the program wrote it: read it with that version"
+            }
+            Self::ResultSchema { .. } => {
+                "an older version of the program wrote it: measure again with this one"
+            }
+            Self::ResultContradiction { .. } => {
+                "the file was edited: take the original, or measure again"
+            }
             Self::MalformedLog { .. } => "run again with --fresh",
             Self::Invalid { .. } => "correct the spec",
             Self::Control { .. } | Self::Interrupted { .. } | Self::Encode { .. } => return None,
@@ -192,14 +236,17 @@ impl Error {
         Some(text.to_owned())
     }
 
-    /// Exit code of the program: 2 for a bad spec or record, 23 for a scenario that fails, 130
+    /// Exit code of the program: 2 for a bad spec, record or result, 23 for a scenario that fails, 130
     /// and 143 when interrupted, 1 for what the user cannot have caused.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Invalid { .. }
             | Self::MalformedRecord { .. }
             | Self::RecordSchema { .. }
-            | Self::RecordContradiction { .. } => 2,
+            | Self::RecordContradiction { .. }
+            | Self::MalformedResult { .. }
+            | Self::ResultSchema { .. }
+            | Self::ResultContradiction { .. } => 2,
             Self::Workload { .. } | Self::Metric { .. } | Self::PageCache { .. } => 23,
             Self::Interrupted { signal } => signal.exit_code(),
             Self::Io { .. }

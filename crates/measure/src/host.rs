@@ -5,10 +5,13 @@
 //! a verdict.
 
 mod block;
+mod memory;
 mod pinning;
 mod watch;
 
-pub(crate) use block::{BlockProbe, TICK_NS, involuntary_switches};
+pub use block::BlockProbe;
+pub(crate) use block::{TICK_NS, involuntary_switches};
+pub use memory::{MemoryUse, memory_of_this_program};
 pub(crate) use pinning::{core_for_pinning, pin_this_thread};
 pub(crate) use watch::{Own, Watch, waited_ns};
 
@@ -29,7 +32,7 @@ pub fn describe() -> Host {
             .and_then(|cores| u32::try_from(cores.get()).ok()),
         memory_bytes: std::fs::read_to_string("/proc/meminfo")
             .ok()
-            .and_then(|text| memory_bytes(&text)),
+            .and_then(|text| memory::bytes(&text, "MemTotal")),
         kernel: first_line("/proc/sys/kernel/osrelease"),
         governor: first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         virtualized: cpuinfo
@@ -54,11 +57,6 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-fn memory_bytes(meminfo: &str) -> Option<u64> {
-    let kibibytes = field(meminfo, "MemTotal")?.strip_suffix("kB")?.trim();
-    kibibytes.parse::<u64>().ok()?.checked_mul(1024)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,11 +70,9 @@ mod tests {
 
     #[test]
     fn memory_is_in_bytes() {
-        assert_eq!(
-            memory_bytes("MemTotal:       24 kB\nMemFree: 1 kB\n"),
-            Some(24 * 1024)
-        );
-        assert_eq!(memory_bytes("MemFree: 1 kB\n"), None);
+        let meminfo = "MemTotal:       24 kB\nMemFree: 1 kB\n";
+        assert_eq!(memory::bytes(meminfo, "MemTotal"), Some(24 * 1024));
+        assert_eq!(memory::bytes("MemFree: 1 kB\n", "MemTotal"), None);
     }
 
     #[test]

@@ -8,7 +8,8 @@
 //! The way through the crate: [`scenario`] says what is measured on which [`arms`], [`campaign`]
 //! measures it and writes samples as they are taken, [`verdict`] judges them
 //! (a pure function), [`record`] keeps everything. [`process`] runs children
-//! such that none outlives the program.
+//! such that none outlives the program. [`leak`] judges a single process: whether it keeps more
+//! with every cycle of work.
 
 pub mod arms;
 pub mod benchmarks;
@@ -17,8 +18,10 @@ mod cold;
 pub mod comparison;
 pub mod error;
 pub mod host;
+pub mod leak;
 mod order;
 pub mod pairing;
+pub mod performance;
 pub mod plan;
 pub mod process;
 pub mod record;

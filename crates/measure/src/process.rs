@@ -21,6 +21,12 @@ pub(crate) use child::{Child, Pinning};
 pub(crate) use interrupt::INTERRUPT_POLL;
 pub use interrupt::{Signal, check_interrupted, install_interrupt_handler, interrupted};
 
+/// CPU time that all threads of this program have used, in nanoseconds; `None` where the platform does
+/// not tell.
+pub fn own_cpu_time_ns() -> Option<u64> {
+    system::cpu_time_ns(i32::try_from(std::process::id()).ok()?)
+}
+
 /// What a child reads.
 #[derive(Debug, Clone, Default)]
 pub enum Stdin {

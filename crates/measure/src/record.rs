@@ -10,6 +10,7 @@ mod result;
 mod storage;
 
 pub use consistency::Contradiction;
+pub(crate) use consistency::difference;
 pub use provenance::concerns_profile;
 pub use provenance::{
     Artifact, Artifacts, Audit, Check, CheckOutcome, FunctionCode, Hint, Host, HotFunction, Input,

@@ -3,7 +3,10 @@
 //! Takes ln ratios, gives estimates and intervals. Knows nothing of arms or scenarios.
 
 pub(crate) mod aligned_rank;
+pub mod percentile;
+pub mod proportion;
 mod signed_rank;
+pub mod trend;
 
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 

@@ -1,9 +1,13 @@
 //! Writing files whole or not at all.
 
+mod layout;
+
 use std::io::Write as _;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+
+pub(crate) use layout::to_json;
 
 /// Writes `content` to a temporary file beside `path` and renames it.
 ///

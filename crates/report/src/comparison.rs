@@ -195,7 +195,7 @@ fn notes(comparison: &Comparison) -> Option<Block> {
 }
 
 /// What differs in the circumstances, in a table.
-fn differences(differences: &[Difference]) -> Vec<Block> {
+pub(crate) fn differences(differences: &[Difference]) -> Vec<Block> {
     if differences.is_empty() {
         return Vec::new();
     }

@@ -9,6 +9,7 @@ mod distribution;
 mod effect_plot;
 mod marks;
 mod page;
+pub(crate) mod performance;
 mod plot;
 mod scale;
 mod scenarios;

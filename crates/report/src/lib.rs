@@ -1,6 +1,8 @@
-//! A record as a terminal report, as Markdown and as an HTML page.
+//! A record, and the results of performance benchmarks, as a terminal report, as Markdown and as an
+//! HTML page.
 //!
-//! Takes a [`Record`](inferno_measure::record::Record), gives text. Every function is pure: nothing
+//! Takes a [`Record`](inferno_measure::record::Record) or
+//! [`PerformanceResult`](inferno_measure::performance::PerformanceResult)s, gives text. Every function is pure: nothing
 //! here reads a file, asks for the terminal's size, or judges again. What the record does not hold
 //! is printed as "not measured".
 //!
@@ -19,6 +21,7 @@ pub mod hints;
 mod html;
 mod markdown;
 mod metrics;
+pub mod performance;
 mod sections;
 mod terminal;
 

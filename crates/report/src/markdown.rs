@@ -18,13 +18,17 @@ const SEPARATOR: char = '\u{200b}';
 
 /// The report of `record` as Markdown.
 pub fn markdown(record: &Record) -> String {
-    let document = sections::document(record, Extent::Whole);
-    format!("# {}\n\n{}", inline(&document.title), body(&document))
+    titled(&sections::document(record, Extent::Whole))
 }
 
 /// A comparison as a short comment on a pull request: the answer first.
 pub fn comparison_markdown(comparison: &Comparison) -> String {
     body(&comparison::document(comparison))
+}
+
+/// A document under its title.
+pub(crate) fn titled(document: &Document) -> String {
+    format!("# {}\n\n{}", inline(&document.title), body(document))
 }
 
 /// Summary and blocks.

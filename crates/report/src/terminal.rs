@@ -38,7 +38,8 @@ pub fn comparison_terminal(comparison: &Comparison, width: usize, style: Style) 
     laid_out(&comparison::document(comparison), width, style)
 }
 
-fn laid_out(document: &Document, width: usize, style: Style) -> String {
+/// A document for a terminal of `width` columns.
+pub(crate) fn laid_out(document: &Document, width: usize, style: Style) -> String {
     let Document {
         title,
         summary,

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Artifact, Record, concerns_profile};
+use crate::record::{Artifact, Host, Record, concerns_profile};
 
 /// One thing that is not the same on both sides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,18 +39,25 @@ const UNKNOWN: &str = "not known";
 /// Everything that differs in the circumstances of two records.
 pub(super) fn differences(older: &Record, newer: &Record) -> Vec<Difference> {
     let mut found = Found::default();
-    host(older, newer, &mut found);
+    host(&older.host, &newer.host, &mut found);
     build(older, newer, &mut found);
     inputs(older, newer, &mut found);
     workloads(older, newer, &mut found);
     found.0
 }
 
-#[derive(Default)]
-struct Found(Vec<Difference>);
+/// The differences that were found so far.
+#[derive(Debug, Default)]
+pub(crate) struct Found(pub(crate) Vec<Difference>);
 
 impl Found {
-    fn add(&mut self, what: impl Into<String>, weight: Weight, values: [Option<String>; 2]) {
+    /// Adds what has other `values` on both sides.
+    pub(crate) fn add(
+        &mut self,
+        what: impl Into<String>,
+        weight: Weight,
+        values: [Option<String>; 2],
+    ) {
         if values[0] == values[1] {
             return;
         }
@@ -64,22 +71,22 @@ impl Found {
     }
 }
 
-fn host(older: &Record, newer: &Record, found: &mut Found) {
-    let (a, b) = (&older.host, &newer.host);
-    let system = |host: &crate::record::Host| Some(format!("{} {}", host.os, host.arch));
+/// What differs in the machines `a` and `b`.
+pub(crate) fn host(a: &Host, b: &Host, found: &mut Found) {
+    let system = |host: &Host| Some(format!("{} {}", host.os, host.arch));
     found.add("system", Weight::Obstacle, [system(a), system(b)]);
     let models = [a.cpu_model.clone(), b.cpu_model.clone()];
     found.add("processor", Weight::Obstacle, models);
     let text = |value: Option<u32>| value.map(|value| value.to_string());
     found.add("cores", Weight::Obstacle, [text(a.cores), text(b.cores)]);
-    let virtualized = |host: &crate::record::Host| host.virtualized.map(|yes| yes.to_string());
+    let virtualized = |host: &Host| host.virtualized.map(|yes| yes.to_string());
     let values = [virtualized(a), virtualized(b)];
     found.add("virtual machine", Weight::Obstacle, values);
     found.add("kernel", Weight::Told, [a.kernel.clone(), b.kernel.clone()]);
     let governors = [a.governor.clone(), b.governor.clone()];
     found.add("frequency governor", Weight::Told, governors);
     // The kernel's own share of the memory changes from boot to boot.
-    let memory = |host: &crate::record::Host| {
+    let memory = |host: &Host| {
         let gigabytes = host.memory_bytes? as f64 / 1e9;
         Some(format!("{gigabytes:.0} GB"))
     };
@@ -216,6 +223,6 @@ fn workloads(older: &Record, newer: &Record, found: &mut Found) {
 }
 
 /// Enough of a SHA-256 to tell files of one comparison apart.
-fn short(sha256: &str) -> String {
+pub(crate) fn short(sha256: &str) -> String {
     sha256.chars().take(12).collect()
 }

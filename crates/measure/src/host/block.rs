@@ -14,7 +14,7 @@ const PRESSURE_LIMIT: f64 = 0.20;
 
 /// Counters at the start of a block.
 #[derive(Debug)]
-pub(crate) struct BlockProbe {
+pub struct BlockProbe {
     started: Instant,
     ticks: Option<Ticks>,
     pressure_us: Option<u64>,
@@ -39,7 +39,8 @@ pub(super) fn busy_ns() -> Option<u64> {
 }
 
 impl BlockProbe {
-    pub(crate) fn start() -> Self {
+    /// Begins a block.
+    pub fn start() -> Self {
         Self {
             started: Instant::now(),
             ticks: ticks(),
@@ -48,7 +49,7 @@ impl BlockProbe {
     }
 
     /// Ends the block. `involuntary_switches` are those of the measured processes.
-    pub(crate) fn finish(&self, involuntary_switches: Option<u64>, pin: Pin) -> HostBlock {
+    pub fn finish(&self, involuntary_switches: Option<u64>, pin: Pin) -> HostBlock {
         let wall_s = self.started.elapsed().as_secs_f64().max(1e-9);
         let steal_share = self
             .ticks

@@ -107,7 +107,7 @@ fn plain(value: &impl Serialize) -> Value {
 }
 
 /// The first leaf in which two values differ; what people look at comes before the rest.
-fn difference(at: &str, stored: &Value, judged: &Value) -> Option<Contradiction> {
+pub(crate) fn difference(at: &str, stored: &Value, judged: &Value) -> Option<Contradiction> {
     let missing = || Value::Null;
     match (stored, judged) {
         (Value::Object(a), Value::Object(b)) => {

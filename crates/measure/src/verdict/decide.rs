@@ -106,7 +106,7 @@ pub(super) fn decide(evidence: &Evidence<'_>, judging: &Judging) -> Decision {
 }
 
 /// The answer that an interval of ln ratios gives by itself.
-pub(super) fn answer(effect: &Interval, log_threshold: f64) -> Verdict {
+pub(crate) fn answer(effect: &Interval, log_threshold: f64) -> Verdict {
     if effect.low > -log_threshold && effect.high < log_threshold {
         Verdict::NoDifference
     } else if effect.excludes(0.0) && effect.center.abs() >= log_threshold {

@@ -33,7 +33,7 @@ pub(super) fn page(record: &Record) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
-            (head(record))
+            (head(&html! { (printable(&record.name)) " – " (crate::headline::sentence(record)) }))
             body {
                 header {
                     h1 { (blocks::text(&title)) }
@@ -54,14 +54,15 @@ pub(super) fn page(record: &Record) -> Markup {
     }
 }
 
-fn head(record: &Record) -> Markup {
+/// The head of a page with this title.
+pub(super) fn head(title: &Markup) -> Markup {
     html! {
         head {
             meta charset="utf-8";
             meta http-equiv="Content-Security-Policy" content=(POLICY);
             meta name="viewport" content="width=device-width, initial-scale=1";
             meta name="color-scheme" content="light dark";
-            title { (printable(&record.name)) " – " (crate::headline::sentence(record)) }
+            title { (title) }
             // Without one, browsers ask the server for it.
             link rel="icon" href="data:,";
             style { (PreEscaped(STYLE)) }
@@ -217,6 +218,6 @@ fn spec(spec: &Spec) -> Markup {
 }
 
 /// A heading as an id.
-fn slug(heading: &str) -> String {
+pub(super) fn slug(heading: &str) -> String {
     heading.to_lowercase().replace(' ', "-")
 }

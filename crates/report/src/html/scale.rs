@@ -119,6 +119,13 @@ pub(super) fn time_label(time_ns: f64, largest_ns: f64, step_ns: f64) -> String 
     format!("{:.digits$}{JOINER}{unit}", time_ns / scale)
 }
 
+/// A plain number as the label of an axis whose labels are `step` apart.
+pub(super) fn number_label(value: f64, step: f64) -> String {
+    let digits = decimals(step);
+    let text = format!("{value:.digits$}");
+    text.replace('-', "−")
+}
+
 /// Decimals that tell values apart that are multiples of `step`.
 fn decimals(step: f64) -> usize {
     (0..6)
@@ -207,6 +214,9 @@ mod tests {
         ] {
             let label = change_label(change, step).replace(JOINER, " ");
             assert_eq!(label, expected, "{change}");
+        }
+        for (value, step, expected) in [(1500.0, 500.0, "1500"), (-0.5, 0.25, "−0.50")] {
+            assert_eq!(number_label(value, step), expected);
         }
         for (time_ns, largest_ns, step_ns, expected) in [
             (250e6, 300e6, 10e6, "250 ms"),

@@ -14,7 +14,7 @@ use inferno_measure::process::{Command, Finished, Output};
 use inferno_report::html;
 use tempfile::TempDir;
 
-use crate::builder;
+use crate::{builder, results};
 
 const TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -268,5 +268,24 @@ fn slow_the_page_is_no_wider_than_a_phone() {
             .and_then(|width| width.parse().ok())
             .expect("a width");
         assert!((300..=400).contains(&width), "{width}: {text}");
+    }
+}
+
+#[test]
+fn slow_the_page_of_results_fits_a_phone_and_loads_nothing() {
+    let Some(browser) = Browser::find() else {
+        return;
+    };
+    for text in ["candle", HOSTILE] {
+        let page = results::page(text);
+        let on_phone = browser.load_on_phone(&watched(&page));
+        let width: u32 = told(&on_phone, "page")
+            .and_then(|width| width.parse().ok())
+            .expect("a width");
+        assert!((300..=400).contains(&width), "{width}: {text}");
+        assert_eq!(told(&on_phone, "alerted"), None);
+        browser.load(&page);
+        assert_eq!(console(&browser.load(&page)), Vec::<String>::new());
+        assert_eq!(browser.requests(), Vec::<String>::new());
     }
 }

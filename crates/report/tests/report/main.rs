@@ -1,4 +1,5 @@
-//! Reports of records that are built here: each verdict, missing values, widths, hostile text.
+//! Reports of records and results that are built here: each verdict, missing values, widths, hostile
+//! text.
 
 mod browser;
 mod builder;
@@ -6,4 +7,6 @@ mod headline;
 mod hints;
 mod html;
 mod markdown;
+mod performance;
+mod results;
 mod terminal;

@@ -1,0 +1,202 @@
+use super::super::comparison::{Drift, PerformanceComparison, Rule, compare};
+use super::super::samples::Ending;
+use super::super::{PerformanceResult, Suite};
+use super::{close, inference, result_of};
+use crate::comparison::Weight;
+use crate::record::Verdict;
+
+fn compared(
+    older: &PerformanceResult,
+    newer: &PerformanceResult,
+    rule: Rule,
+) -> PerformanceComparison {
+    let (older, newer) = (std::slice::from_ref(older), std::slice::from_ref(newer));
+    compare(older, newer, ["old", "new"], rule)
+}
+
+const RULE: Rule = Rule {
+    threshold: 0.03,
+    drift: None,
+    uses_reference: true,
+};
+
+#[test]
+fn a_slower_program_is_found_on_a_machine_that_drifts() {
+    let baseline = inference(1, 1.0, 1.0);
+    let (mut found, mut false_alarms) = (0, 0);
+    for seed in 2..12 {
+        let machine = 0.9 + 0.02 * seed as f64;
+        let slower = compared(&baseline, &inference(seed, machine, 1.05), RULE);
+        found += u32::from(slower.has(Verdict::Slower));
+        let same = compared(&baseline, &inference(seed, machine, 1.0), RULE);
+        false_alarms += u32::from(same.has(Verdict::Slower));
+        let row = slower
+            .rows
+            .iter()
+            .find(|row| row.figure == "avg_latency_ms")
+            .unwrap();
+        assert_eq!(row.drift, Drift::Cancelled);
+        let change = row.change.unwrap();
+        assert!((1.02..1.08).contains(&change), "{change}");
+        let throughput = slower
+            .rows
+            .iter()
+            .find(|row| row.figure == "throughput_rps")
+            .unwrap();
+        assert!(throughput.change.unwrap() < 1.0, "{throughput:?}");
+    }
+    assert!(found >= 9, "{found}");
+    assert_eq!(false_alarms, 0);
+}
+
+#[test]
+fn without_the_fixed_computation_the_drift_is_allowed_for() {
+    let baseline = inference(1, 1.0, 1.0);
+    let rule = Rule {
+        uses_reference: false,
+        ..RULE
+    };
+    let drifted = compared(&baseline, &inference(2, 1.1, 1.0), rule);
+    assert!(!drifted.has(Verdict::Slower), "{:?}", drifted.rows);
+    let halved = compared(&baseline, &inference(2, 1.0, 0.5), rule);
+    assert!(halved.has(Verdict::Faster));
+    // Memory does not depend on how fast the machine is.
+    let memory = drifted
+        .rows
+        .iter()
+        .find(|row| row.figure == "memory_usage_mb")
+        .unwrap();
+    assert_eq!(
+        (memory.drift, memory.verdict),
+        (Drift::Irrelevant, Verdict::NoDifference)
+    );
+    let stated = Rule {
+        drift: Some(0.0),
+        ..rule
+    };
+    assert!(compared(&baseline, &inference(2, 1.1, 1.0), stated).has(Verdict::Slower));
+}
+
+#[test]
+fn too_few_processes_give_no_answer() {
+    let mut few = inference(2, 1.0, 1.5);
+    few.processes.truncate(3);
+    let few = result_of(Suite::Inference, few.processes);
+    let comparison = compared(&inference(1, 1.0, 1.0), &few, RULE);
+    let row = &comparison.rows[0];
+    assert_eq!(row.verdict, Verdict::Inconclusive);
+    assert!(
+        row.reason.contains("only 3 of at least 8"),
+        "{}",
+        row.reason
+    );
+    assert!(row.remedy.as_ref().unwrap().contains("--restarts"));
+}
+
+#[test]
+fn what_could_explain_a_change_is_an_obstacle() {
+    type Change = fn(&mut PerformanceResult);
+    let changes: [(&str, Change, Weight); 7] = [
+        (
+            "processor",
+            |r| r.circumstances.environment.host.cpu_model = None,
+            Weight::Obstacle,
+        ),
+        (
+            "model",
+            |r| r.circumstances.model.sha256 = "d".repeat(64),
+            Weight::Obstacle,
+        ),
+        (
+            "build profile",
+            |r| r.circumstances.environment.build.is_release = false,
+            Weight::Obstacle,
+        ),
+        (
+            "tokens of an answer",
+            |r| r.circumstances.settings.max_tokens = 1,
+            Weight::Obstacle,
+        ),
+        (
+            "amount",
+            |r| r.circumstances.settings.requests = Some(7),
+            Weight::Told,
+        ),
+        (
+            "run of inference on candle",
+            |r| r.complete = false,
+            Weight::Obstacle,
+        ),
+        (
+            "contents",
+            |r| r.benchmark_type = Suite::Memory,
+            Weight::Obstacle,
+        ),
+    ];
+    let older = inference(1, 1.0, 1.0);
+    assert!(compared(&older, &older, RULE).differences.is_empty());
+    for (what, change, weight) in changes {
+        let mut newer = older.clone();
+        change(&mut newer);
+        let found = compared(&older, &newer, RULE).differences;
+        assert_eq!(
+            (found[0].what.as_str(), found[0].weight),
+            (what, weight),
+            "{found:?}"
+        );
+    }
+    // Another binary is what is compared.
+    let mut newer = older.clone();
+    newer.circumstances.environment.build.sha256 = None;
+    assert!(compared(&older, &newer, RULE).differences.is_empty());
+}
+
+#[test]
+fn a_figure_that_went_away_is_an_obstacle() {
+    let older = inference(1, 1.0, 1.0);
+    let mut shorter = older.processes.clone();
+    for process in &mut shorter {
+        process.runs[0].requests.truncate(4);
+    }
+    let newer = result_of(Suite::Inference, shorter);
+    let comparison = compared(&older, &newer, RULE);
+    let obstacles: Vec<&str> = comparison
+        .obstacles()
+        .map(|one| one.what.as_str())
+        .collect();
+    assert_eq!(
+        obstacles,
+        [
+            "p90_first_token_ms of inference on candle",
+            "p90_latency_ms of inference on candle"
+        ]
+    );
+}
+
+#[test]
+fn errors_are_compared_as_shares() {
+    let with = |failed: usize| {
+        let mut processes = inference(1, 1.0, 1.0).processes;
+        for process in &mut processes {
+            for request in &mut process.runs[0].requests[..failed] {
+                request.ending = Ending::Failed;
+            }
+        }
+        result_of(Suite::Inference, processes)
+    };
+    let comparison = compared(&with(0), &with(6), RULE);
+    let row = comparison
+        .rows
+        .iter()
+        .find(|row| row.figure == "error_rate")
+        .unwrap();
+    assert_eq!(row.verdict, Verdict::Slower);
+    close(row.change, 6.0 / 13.0);
+    let none = compared(&with(0), &with(0), RULE);
+    assert!(none.rows.iter().all(|row| row.figure != "error_rate"));
+    assert!(
+        none.notes
+            .iter()
+            .any(|note| note.contains("no request failed"))
+    );
+}
