@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use inferno_benches::{budget, model, side_by_side};
-use inferno_inference::backend::{Model, Session};
+use inferno_inference::backend::{Context, Model};
 use inferno_inference::candle::{CandleModel, threads};
 use inferno_inference::engine::{AtEnd, Engine, EngineConfig, Limits, Prompt, Request};
 use inferno_inference::sampling::Sampling;
+use inferno_inference::{Single, single};
 
 /// Time for all pairs, without `INFERNO_BENCH_BUDGET`.
 const BUDGET: Duration = Duration::from_secs(40);
@@ -43,13 +44,13 @@ fn main() {
 
 fn compare(name: &str, model: &Arc<CandleModel>) {
     let prompt = model.tokenizer().encode(PROMPT).expect("a plain prompt");
-    let mut session = model.session().expect("a session");
-    let expected = bare_loop(&mut session, &prompt);
+    let mut sequence = single(model.as_ref()).expect("a sequence");
+    let expected = bare_loop(&mut sequence, &prompt);
     let engine = Engine::new(Arc::clone(model), EngineConfig::default()).expect("an engine");
     let pairs = side_by_side::run(
         budget::or(BUDGET),
         || assert_eq!(through_engine(&engine), expected, "both sides do the same"),
-        || assert_eq!(bare_loop(&mut session, &prompt), expected),
+        || assert_eq!(bare_loop(&mut sequence, &prompt), expected),
     );
     let (through, bare) = pairs.medians();
     let ratio = pairs.ratio();
@@ -71,25 +72,26 @@ fn compare(name: &str, model: &Arc<CandleModel>) {
 }
 
 fn through_engine(engine: &Engine<CandleModel>) -> Vec<u32> {
-    let request = Request {
-        prompt: Prompt::Raw(PROMPT.to_owned()),
-        limits: Limits {
+    let request = Request::new(
+        Prompt::Raw(PROMPT.to_owned()),
+        Limits {
             max_tokens: TOKENS,
             sampling: Sampling::Greedy,
             at_end: AtEnd::Continue,
+            stop_texts: Vec::new(),
         },
-    };
+    );
     let ticket = engine.submit(request).expect("an empty queue");
     ticket.wait().expect("served").tokens
 }
 
 /// The least that generates: no queue, no text, no sampler beyond the best token.
-fn bare_loop(session: &mut impl Session, prompt: &[u32]) -> Vec<u32> {
-    session.reset();
-    let mut tokens = vec![best(session.prefill(prompt).expect("prefill"))];
+fn bare_loop(sequence: &mut Single<impl Context>, prompt: &[u32]) -> Vec<u32> {
+    sequence.reset().expect("an emptied sequence");
+    let mut tokens = vec![best(sequence.prefill(prompt).expect("prefill"))];
     while tokens.len() < TOKENS.get() {
         let last = tokens[tokens.len() - 1];
-        tokens.push(best(session.decode(last).expect("decode")));
+        tokens.push(best(sequence.decode(last).expect("decode")));
     }
     tokens
 }

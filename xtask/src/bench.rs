@@ -69,7 +69,7 @@ enum Model {
     Left,
 }
 
-const SUITES: [Suite; 3] = [
+const SUITES: [Suite; 8] = [
     Suite {
         name: "pgo",
         about: "baseline and candidate of the verified pair, five groups",
@@ -100,6 +100,46 @@ const SUITES: [Suite; 3] = [
         cargo: &["--package=inferno-benches", "--bench=engine_parts"],
         harness: Harness::Criterion,
         model: Model::Left,
+    },
+    Suite {
+        name: "inference",
+        about: "loading, first token, further tokens; percentiles, requests per second, errors",
+        expected: "80 s after the build",
+        cargo: &["--package=inferno-benches", "--bench=inference_benchmark"],
+        harness: Harness::Criterion,
+        model: Model::Default,
+    },
+    Suite {
+        name: "memory",
+        about: "peaks, efficiency, what the allocator is asked for, leaks",
+        expected: "40 s after the build",
+        cargo: &["--package=inferno-benches", "--bench=memory_benchmark"],
+        harness: Harness::Own,
+        model: Model::Default,
+    },
+    Suite {
+        name: "concurrent",
+        about: "throughput of 1 to 25 clients, waiting, scalability",
+        expected: "80 s after the build",
+        cargo: &["--package=inferno-benches", "--bench=concurrent_benchmark"],
+        harness: Harness::Criterion,
+        model: Model::Default,
+    },
+    Suite {
+        name: "cache",
+        about: "hits beside theory, time per operation, evictions, latency saved",
+        expected: "90 s after the build",
+        cargo: &["--package=inferno-benches", "--bench=cache_benchmark"],
+        harness: Harness::Criterion,
+        model: Model::Default,
+    },
+    Suite {
+        name: "profiling",
+        about: "flamegraphs, pprof profiles, functions with the most time, in flamegraphs/",
+        expected: "60 s after the build",
+        cargo: &["--package=inferno-benches", "--bench=profiling_benchmark"],
+        harness: Harness::Own,
+        model: Model::Default,
     },
 ];
 

@@ -150,7 +150,8 @@ fn of_model(local: LocalModel) -> Item {
         State::Present => return Item::there(model.name, detail),
         // The command that needs it fetches it.
         State::Missing => (Standing::Absent, fetch(model.name)),
-        State::Damaged { .. } => (Standing::Missing, move_away(&path, model.name)),
+        // It may be a file beside the main one.
+        State::Damaged { path, .. } => (Standing::Missing, move_away(&path, model.name)),
     };
     Item {
         standing,

@@ -1,16 +1,22 @@
 //! GGUF models of the llama architecture, computed on the CPU by candle's quantised kernels.
 //!
-//! Takes a model file; gives a model whose sessions share its weights. The matrix products are
-//! candle's, everything between them is written here, on slices. The file is checked as a whole
-//! before anything is computed: each tensor is the one that the hyper-parameters call for, and
-//! none is left over.
+//! Takes a model file; gives a model whose contexts share its weights. The matrix products are
+//! candle's, but for the formats that `kernels` is written for; everything between them is written
+//! here, on slices. The file is checked as a whole before anything is computed: each tensor is the
+//! one that the hyper-parameters call for, and none is left over.
 
+mod activations;
 mod attention;
+pub mod bert;
 mod cache;
+mod context;
 mod hyper_parameters;
+mod kernels;
 mod layer;
+mod packed;
+mod pool;
+mod product;
 mod rotary;
-mod session;
 pub mod threads;
 mod vector;
 mod weights;
@@ -19,13 +25,13 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::backend::{Backend, Model};
+use crate::backend::{Backend, ContextSize, Model};
 use crate::chat::ChatTemplate;
 use crate::error::Error;
 use crate::gguf::{Header, Problem};
 use crate::tokenizer::Tokenizer;
+pub use context::CandleContext;
 use hyper_parameters::HyperParameters;
-pub use session::CandleSession;
 use weights::{TensorFile, Weights};
 
 /// Loads GGUF models onto the CPU.
@@ -45,7 +51,7 @@ impl Backend for CandleBackend {
 /// A loaded model.
 #[derive(Debug)]
 pub struct CandleModel {
-    weights: Arc<Weights>,
+    weights: Weights,
     tokenizer: Tokenizer,
     chat_template: Option<ChatTemplate>,
 }
@@ -56,7 +62,7 @@ impl CandleModel {
             move |source| Error::Io {
                 action,
                 path: path.to_owned(),
-                source,
+                source: Arc::new(source),
             }
         };
         let mut file = File::open(path).map_err(io("open"))?;
@@ -70,7 +76,7 @@ impl CandleModel {
         let weights =
             Weights::load(tensors, hyper_parameters).map_err(|problem| problem.in_file(path))?;
         Ok(Self {
-            weights: Arc::new(weights),
+            weights,
             tokenizer,
             chat_template,
         })
@@ -95,7 +101,7 @@ fn describe(
 }
 
 impl Model for CandleModel {
-    type Session = CandleSession;
+    type Context<'model> = CandleContext<'model>;
 
     fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
@@ -109,7 +115,7 @@ impl Model for CandleModel {
         self.weights.hyper_parameters.context_tokens
     }
 
-    fn session(&self) -> Result<CandleSession, Error> {
-        Ok(CandleSession::new(Arc::clone(&self.weights)))
+    fn context(&self, size: ContextSize) -> Result<CandleContext<'_>, Error> {
+        Ok(CandleContext::new(&self.weights, size))
     }
 }

@@ -4,6 +4,8 @@
 //! the model and is not trusted: what it may compute is bounded. A model without a template gets
 //! raw prompts only; there is no built-in template that would guess.
 
+use std::sync::Arc;
+
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind, Value};
 
@@ -105,7 +107,7 @@ impl ChatTemplate {
         ]);
         environment
             .render_str(&self.source, context)
-            .map_err(Error::ChatTemplate)
+            .map_err(|error| Error::ChatTemplate(Arc::new(error)))
     }
 }
 
@@ -116,7 +118,7 @@ fn environment() -> Result<Environment<'static>, Error> {
         .trim_blocks(true)
         .lstrip_blocks(true)
         .build()
-        .map_err(Error::ChatTemplate)?;
+        .map_err(|error| Error::ChatTemplate(Arc::new(error)))?;
     environment.set_syntax(syntax);
     environment.set_fuel(Some(MAX_STEPS));
     environment.add_function("raise_exception", |message: String| -> Result<String, _> {

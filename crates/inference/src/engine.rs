@@ -1,32 +1,65 @@
-//! Serves requests over sessions: one queue, as many sessions as there are slots.
+//! Serves requests on one model: a queue in front, a batch of sequences that grows and shrinks
+//! from pass to pass behind it.
 //!
-//! Takes requests at any time from any thread; gives each one's completion or its error, with the
-//! time it waited, computed and took in all kept apart. Requests are served in the order of
-//! arrival. The engine knows only the traits of [`crate::backend`].
+//! Takes requests at any time from any thread; gives each one's completion or its error, token by
+//! token or at the end, with the time it waited, computed and took in all kept apart. The engine
+//! knows only the traits of [`crate::backend`].
+//!
+//! - [`request`]: what is asked, what is answered, where the time went
+//! - `queue`: who waits, and who is next
+//! - `scheduler`: which sequences take in which tokens in the next pass
+//! - `flight`: one computation and all who want its answer
+//! - `prefix`: sequences that are kept because others may begin alike
+//! - [`response`]: answers that are kept because they may be asked for again
+//! - [`counts`]: what the engine has done so far
 
-mod generate;
+pub mod counts;
+mod flight;
+mod prefix;
+mod queue;
+pub mod request;
+pub mod response;
+mod running;
+mod scheduler;
+mod ticket;
 
 use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::backend::{Model, Session};
-use crate::chat::Message;
+use crate::backend::{ContextSize, Model};
 use crate::error::Error;
-use crate::sampling::Sampling;
-use crate::schedule::Queue;
-pub use generate::{Generation, generate};
+use counts::{Counts, SharedCounts};
+use flight::{Flight, Subscriber};
+use queue::Queue;
+pub use request::{AtEnd, Completion, Event, Limits, Prompt, Request, Source, StopReason, Timings};
+use response::{Looked, ResponseCache, ResponseCacheConfig};
+pub use ticket::{CancelHandle, Ticket};
+
+/// Tokens that a sequence is expected to need: those of a long conversation, of which few run at
+/// the same time.
+pub const TOKENS_PER_SEQUENCE: usize = 1024;
 
 /// How an engine is set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineConfig {
-    /// Requests served at the same time. One forward pass uses all threads of the backend
-    /// already: more slots share the processor fairly, they do not add to it.
+    /// Requests whose tokens are computed together. More share each pass over the weights; each
+    /// of them waits for the pass of all.
     pub slots: NonZeroUsize,
-    /// Requests that may wait; more are refused with [`Error::QueueFull`].
+    /// Requests that may wait; more are refused with [`Error::Overloaded`].
     pub queue_capacity: NonZeroUsize,
+    /// Tokens of one pass, of all requests together: a longer prompt is taken in over several
+    /// passes, between which the others get on. At least as many as there are slots.
+    pub pass_tokens: NonZeroUsize,
+    /// Tokens that all sequences together may remember, which bounds the memory: a request waits
+    /// until its prompt and its longest answer fit. Nothing: [`TOKENS_PER_SEQUENCE`] for each slot
+    /// and kept prefix, and at least as many as fit into the model's context.
+    pub cache_tokens: Option<NonZeroUsize>,
+    /// Sequences kept after their answers, for requests that begin alike; 0 keeps none.
+    pub kept_prefixes: usize,
+    /// Answers that are kept; nothing keeps none.
+    pub responses: Option<ResponseCacheConfig>,
 }
 
 impl Default for EngineConfig {
@@ -34,165 +67,97 @@ impl Default for EngineConfig {
         Self {
             slots: NonZeroUsize::MIN,
             queue_capacity: NonZeroUsize::MIN.saturating_add(4095),
+            pass_tokens: NonZeroUsize::MIN.saturating_add(255),
+            cache_tokens: None,
+            kept_prefixes: 0,
+            responses: None,
         }
     }
 }
 
-/// What the model is asked to continue.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Prompt {
-    /// The text as it is.
-    Raw(String),
-    /// A conversation, put into the model's chat template.
-    Chat(Vec<Message>),
-}
-
-/// What happens at a token that ends an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AtEnd {
-    /// The answer ends.
-    Stop,
-    /// The token is never chosen: the answer has as many tokens as were asked for.
-    Continue,
-}
-
-/// How much is generated, and how.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limits {
-    /// Most tokens of the answer.
-    pub max_tokens: NonZeroUsize,
-    /// How tokens are chosen.
-    pub sampling: Sampling,
-    /// What happens at a token that ends an answer.
-    pub at_end: AtEnd,
-}
-
-/// One request.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Request {
-    /// What to continue.
-    pub prompt: Prompt,
-    /// How much, and how.
-    pub limits: Limits,
-}
-
-/// Why an answer ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StopReason {
-    /// It has as many tokens as were asked for.
-    MaxTokens,
-    /// The model ended it.
-    EndOfSequence,
-    /// The model's context is full.
-    ContextFull,
-}
-
-/// Where the time of a request went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timings {
-    /// From submission until a slot took the request.
-    pub queue_wait: Duration,
-    /// Chat template and tokenizer.
-    pub tokenize: Duration,
-    /// Inside the model, taking in the prompt.
-    pub prefill: Duration,
-    /// Inside the model, one token after the other; without the choice of tokens.
-    pub decode: Duration,
-    /// From submission until the first token was chosen.
-    pub first_token: Duration,
-    /// From submission to the last token.
-    pub total: Duration,
-}
-
-impl Timings {
-    /// Inside the model.
-    pub fn inference(&self) -> Duration {
-        self.prefill + self.decode
+impl EngineConfig {
+    fn check(&self) -> Result<(), Error> {
+        if self.pass_tokens < self.slots {
+            return Err(Error::InvalidSetting {
+                setting: "pass_tokens",
+                value: self.pass_tokens.to_string(),
+                expected: "at least as many as there are slots: each takes in a token per pass",
+            });
+        }
+        Ok(())
     }
 
-    /// From the moment a slot took the request to the last token: all but the queue.
-    pub fn service(&self) -> Duration {
-        self.total.saturating_sub(self.queue_wait)
+    /// Tokens of the longest sequence.
+    fn context_tokens(&self, model: &impl Model) -> usize {
+        let most = self.cache_tokens.map_or(usize::MAX, NonZeroUsize::get);
+        model.context_tokens().min(most)
+    }
+
+    fn size(&self, model: &impl Model) -> ContextSize {
+        let sequences = self.slots.saturating_add(self.kept_prefixes);
+        let expected = sequences.get().saturating_mul(TOKENS_PER_SEQUENCE);
+        let tokens = NonZeroUsize::new(expected.max(model.context_tokens()));
+        ContextSize {
+            sequences,
+            tokens: self.cache_tokens.or(tokens).unwrap_or(NonZeroUsize::MIN),
+            pass_tokens: self.pass_tokens,
+        }
     }
 }
 
-/// A served request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Completion {
-    /// The answer, without control tokens.
-    pub text: String,
-    /// The answer's tokens; one that ended it is not among them.
-    pub tokens: Vec<u32>,
-    /// Tokens of the prompt, the template's included.
-    pub prompt_tokens: usize,
-    /// Why it ended.
-    pub stop: StopReason,
-    /// Where the time went.
-    pub timings: Timings,
-}
-
-/// A request on its way.
-#[derive(Debug)]
-pub struct Ticket {
-    answer: mpsc::Receiver<Result<Completion, Error>>,
-}
-
-impl Ticket {
-    /// Waits until the request is served.
-    ///
-    /// # Errors
-    /// What went wrong with this request, or [`Error::EngineStopped`].
-    pub fn wait(self) -> Result<Completion, Error> {
-        self.answer.recv().unwrap_or(Err(Error::EngineStopped))
-    }
-}
-
-struct Job {
-    request: Request,
-    submitted: Instant,
-    answer: mpsc::Sender<Result<Completion, Error>>,
-}
-
-/// Serves requests over the sessions of one model.
+/// Serves requests on one model.
 ///
-/// Dropping it serves what is still in the queue and then ends its threads.
+/// Dropping it serves what is still in the queue and then ends its thread; [`Engine::stop`]
+/// refuses it instead.
 #[derive(Debug)]
 pub struct Engine<M: Model> {
     model: Arc<M>,
-    queue: Arc<Queue<Job>>,
-    slots: Vec<JoinHandle<()>>,
-}
-
-impl std::fmt::Debug for Job {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Job")
-            .field("request", &self.request)
-            .finish_non_exhaustive()
-    }
+    queue: Arc<Queue>,
+    responses: Option<Arc<ResponseCache>>,
+    counts: Arc<SharedCounts>,
+    context_tokens: usize,
+    scheduler: Option<JoinHandle<()>>,
 }
 
 impl<M: Model> Engine<M> {
-    /// Starts one thread with one session per slot.
+    /// Starts the thread that computes.
     ///
     /// # Errors
-    /// When a session or a thread cannot be had.
+    /// [`Error::InvalidSetting`], and when a context or a thread cannot be had.
     pub fn new(model: Arc<M>, config: EngineConfig) -> Result<Self, Error> {
-        let mut engine = Self {
-            model,
-            queue: Arc::new(Queue::new(config.queue_capacity)),
-            slots: Vec::with_capacity(config.slots.get()),
+        config.check()?;
+        let queue = Arc::new(Queue::new(config.queue_capacity));
+        let responses = config
+            .responses
+            .as_ref()
+            .map(|responses| Arc::new(ResponseCache::new(responses)));
+        let context_tokens = config.context_tokens(model.as_ref());
+        let counts = Arc::new(SharedCounts::default());
+        let (ready, started) = mpsc::channel();
+        let thread = Thread {
+            model: Arc::clone(&model),
+            queue: Arc::clone(&queue),
+            responses: responses.clone(),
+            counts: Arc::clone(&counts),
+            settings: scheduler::Settings {
+                slots: config.slots,
+                size: config.size(model.as_ref()),
+                context_tokens,
+            },
         };
-        for number in 0..config.slots.get() {
-            let session = engine.model.session()?;
-            let (model, queue) = (Arc::clone(&engine.model), Arc::clone(&engine.queue));
-            let slot = std::thread::Builder::new()
-                .name(format!("engine-slot-{number}"))
-                .spawn(move || serve(model.as_ref(), session, &queue))
-                .map_err(|error| Error::Backend(Box::new(error)))?;
-            engine.slots.push(slot);
-        }
-        Ok(engine)
+        let scheduler = std::thread::Builder::new()
+            .name("engine".to_owned())
+            .spawn(move || thread.run(&ready))
+            .map_err(|error| Error::Backend(Arc::new(error)))?;
+        started.recv().unwrap_or(Err(Error::EngineStopped))?;
+        Ok(Self {
+            model,
+            queue,
+            responses,
+            counts,
+            context_tokens,
+            scheduler: Some(scheduler),
+        })
     }
 
     /// The model that answers.
@@ -200,21 +165,72 @@ impl<M: Model> Engine<M> {
         &self.model
     }
 
+    /// What the engine has done so far, and what it is doing now.
+    pub fn counts(&self) -> Counts {
+        let (waiting, running) = self.queue.load();
+        Counts {
+            responses: self.responses.as_ref().map(|responses| responses.counts()),
+            waiting,
+            running,
+            ..self.counts.get()
+        }
+    }
+
+    /// Tokens that fit into one sequence, prompt and answer together.
+    pub fn context_tokens(&self) -> usize {
+        self.context_tokens
+    }
+
     /// Puts a request into the queue.
     ///
     /// # Errors
-    /// [`Error::QueueFull`]; the request is then lost.
+    /// Those of [`Self::submit_to`].
     pub fn submit(&self, request: Request) -> Result<Ticket, Error> {
-        let (sender, answer) = mpsc::channel();
-        let job = Job {
-            request,
-            submitted: Instant::now(),
-            answer: sender,
-        };
-        self.queue.push(job).map_err(|_| Error::QueueFull {
-            capacity: self.queue.capacity(),
+        let (sender, events) = mpsc::channel();
+        let handle = self.submit_to(request, move |event| {
+            // The asker may have gone; its answer is then nobody's.
+            let _ = sender.send(event);
         })?;
-        Ok(Ticket { answer })
+        Ok(Ticket::new(events, handle))
+    }
+
+    /// Puts a request into the queue; `sink` gets the answer's text as it grows and then the end.
+    /// It runs on the thread that computes, so it must not wait.
+    ///
+    /// # Errors
+    /// [`Error::EmptyPrompt`], [`Error::PromptTooLong`], and what the tokenizer and the template
+    /// say of the prompt; [`Error::InvalidSetting`]; [`Error::Overloaded`] when the queue is full
+    /// and [`Error::EngineStopped`] when it is closed. The request is then lost and `sink` is not
+    /// called.
+    pub fn submit_to(
+        &self,
+        request: Request,
+        sink: impl FnMut(Event) + Send + 'static,
+    ) -> Result<CancelHandle, Error> {
+        let submitted = Instant::now();
+        let prompt = self.prompt_tokens(&request.prompt)?;
+        request.limits.sampling.check()?;
+        let tokenize = submitted.elapsed();
+        let (subscriber, handle) =
+            Subscriber::new(Box::new(sink), submitted, request.deadline, tokenize);
+        let flight = Arc::new(Flight::new(prompt, request.limits, request.client));
+        let Some(responses) = &self.responses else {
+            flight.join(subscriber);
+            self.queue.push(flight)?;
+            return Ok(handle);
+        };
+        match responses.look(&flight, subscriber) {
+            Looked::Answered | Looked::Joined => {}
+            Looked::Missing => {
+                if let Err(error) = self.queue.push(Arc::clone(&flight)) {
+                    // Others may have joined meanwhile: all of them are told.
+                    responses.forget(&flight);
+                    flight.refuse(&error);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(handle)
     }
 
     /// Submits all requests at once and waits for them: one result per request, in their order.
@@ -228,78 +244,83 @@ impl<M: Model> Engine<M> {
             .map(|ticket| ticket.and_then(Ticket::wait))
             .collect()
     }
+
+    /// Lets no more requests in and serves those that are there.
+    pub fn drain(&self) {
+        self.queue.close();
+    }
+
+    /// Lets no more requests in, and refuses those that wait. What is being computed is finished.
+    pub fn stop(&self) {
+        for flight in self.queue.close_and_clear() {
+            if let Some(responses) = &self.responses {
+                responses.forget(&flight);
+            }
+            flight.finish(&Err(Error::EngineStopped));
+        }
+    }
+
+    fn prompt_tokens(&self, prompt: &Prompt) -> Result<Vec<u32>, Error> {
+        let tokenizer = self.model.tokenizer();
+        let tokens = match prompt {
+            Prompt::Raw(text) if text.is_empty() => return Err(Error::EmptyPrompt),
+            Prompt::Raw(text) => tokenizer.encode(text)?,
+            Prompt::Chat(messages) if messages.iter().all(|message| message.content.is_empty()) => {
+                return Err(Error::EmptyPrompt);
+            }
+            Prompt::Chat(messages) => {
+                let template = self.model.chat_template().ok_or(Error::NoChatTemplate)?;
+                tokenizer.encode(&template.render(messages)?)?
+            }
+        };
+        if tokens.is_empty() {
+            return Err(Error::EmptyPrompt);
+        }
+        if tokens.len() >= self.context_tokens {
+            return Err(Error::PromptTooLong {
+                prompt_tokens: tokens.len(),
+                context_tokens: self.context_tokens,
+            });
+        }
+        Ok(tokens)
+    }
 }
 
 impl<M: Model> Drop for Engine<M> {
     fn drop(&mut self) {
         self.queue.close();
-        for slot in self.slots.drain(..) {
-            // A slot catches the panics of requests; if it died all the same, the tickets say so.
-            let _ = slot.join();
+        if let Some(scheduler) = self.scheduler.take() {
+            // The scheduler catches the panics of passes; if it died all the same, tickets say so.
+            let _ = scheduler.join();
         }
     }
 }
 
-/// One slot's life: requests one after the other, until the queue is closed and empty.
-fn serve<M: Model>(model: &M, mut session: M::Session, queue: &Queue<Job>) {
-    while let Some(job) = queue.pop() {
-        let queue_wait = job.submitted.elapsed();
-        // The session is emptied before the next request, whatever state a panic left it in.
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            session.reset();
-            answer(model, &mut session, &job, queue_wait)
-        }));
-        let result = result.unwrap_or(Err(Error::EngineStopped));
-        // The asker may have gone; its answer is then nobody's.
-        let _ = job.answer.send(result);
-    }
+/// What the thread that computes takes with it.
+struct Thread<M> {
+    model: Arc<M>,
+    queue: Arc<Queue>,
+    responses: Option<Arc<ResponseCache>>,
+    counts: Arc<SharedCounts>,
+    settings: scheduler::Settings,
 }
 
-fn answer<M: Model>(
-    model: &M,
-    session: &mut M::Session,
-    job: &Job,
-    queue_wait: Duration,
-) -> Result<Completion, Error> {
-    let started = Instant::now();
-    let prompt = prompt_tokens(model, &job.request.prompt)?;
-    let tokenize = started.elapsed();
-    let generation = generate(
-        session,
-        &prompt,
-        job.request.limits,
-        model.tokenizer().end_tokens(),
-        model.context_tokens(),
-    )?;
-    let text = model.tokenizer().decode(&generation.tokens);
-    let before_generation = queue_wait + tokenize;
-    Ok(Completion {
-        text,
-        prompt_tokens: prompt.len(),
-        stop: generation.stop,
-        timings: Timings {
-            queue_wait,
-            tokenize,
-            prefill: generation.prefill,
-            decode: generation.decode,
-            first_token: before_generation + generation.first_token,
-            total: job.submitted.elapsed(),
-        },
-        tokens: generation.tokens,
-    })
-}
-
-fn prompt_tokens<M: Model>(model: &M, prompt: &Prompt) -> Result<Vec<u32>, Error> {
-    let tokenizer = model.tokenizer();
-    match prompt {
-        Prompt::Raw(text) if text.is_empty() => Err(Error::EmptyPrompt),
-        Prompt::Raw(text) => tokenizer.encode(text),
-        Prompt::Chat(messages) if messages.iter().all(|message| message.content.is_empty()) => {
-            Err(Error::EmptyPrompt)
-        }
-        Prompt::Chat(messages) => {
-            let template = model.chat_template().ok_or(Error::NoChatTemplate)?;
-            tokenizer.encode(&template.render(messages)?)
-        }
+impl<M: Model> Thread<M> {
+    fn run(&self, ready: &mpsc::Sender<Result<(), Error>>) {
+        // A context lives on one thread, so it is made there.
+        let context = match self.model.context(self.settings.size) {
+            Ok(context) => context,
+            Err(error) => {
+                let _ = ready.send(Err(error));
+                return;
+            }
+        };
+        let _ = ready.send(Ok(()));
+        let shared = scheduler::Shared {
+            queue: &self.queue,
+            responses: self.responses.as_deref(),
+            counts: &self.counts,
+        };
+        scheduler::serve(self.model.as_ref(), context, self.settings, &shared);
     }
 }

@@ -6,9 +6,12 @@
 use std::error::Error as StdError;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Why a model could not be loaded or a request could not be served.
-#[derive(Debug, thiserror::Error)]
+/// Why a model could not be loaded or a request could not be served. Cloned where several wait for
+/// the same answer.
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The model file could not be opened or read.
@@ -19,10 +22,10 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        source: Arc<io::Error>,
     },
-    /// The file is not GGUF, or it is damaged.
-    #[error("{} is not a usable GGUF file: {problem}", path.display())]
+    /// The file is not of the format that it should have, or it is damaged.
+    #[error("{} is not a usable model file: {problem}", path.display())]
     CorruptModel {
         /// The model file.
         path: PathBuf,
@@ -67,10 +70,10 @@ pub enum Error {
     NoChatTemplate,
     /// The model's chat template could not be parsed or rendered.
     #[error("the model's chat template cannot be rendered")]
-    ChatTemplate(#[source] minijinja::Error),
+    ChatTemplate(#[source] Arc<minijinja::Error>),
     /// The text could not be cut into tokens.
     #[error("the text cannot be cut into tokens")]
-    Tokenize(#[source] Box<dyn StdError + Send + Sync>),
+    Tokenize(#[source] Arc<dyn StdError + Send + Sync>),
     /// A setting that makes no sense.
     #[error("{setting} is {value}: {expected}")]
     InvalidSetting {
@@ -90,35 +93,62 @@ pub enum Error {
         requested: usize,
     },
     /// The queue is full: the request was not taken.
-    #[error("the request queue is full ({capacity} requests)")]
-    QueueFull {
+    #[error("the engine is overloaded: {capacity} requests are waiting already")]
+    Overloaded {
         /// Requests that may wait.
         capacity: usize,
+    },
+    /// The request was withdrawn by who sent it.
+    #[error("the request was cancelled")]
+    Cancelled,
+    /// The request's time was over before its answer was complete.
+    #[error("the request was not answered in time: it was given up after {:.3} s", after.as_secs_f64())]
+    DeadlineExceeded {
+        /// From submission until it was given up.
+        after: Duration,
+    },
+    /// A file of the backend's own, a shared library, say, could not be found or loaded.
+    #[error("the {backend} backend needs {what}: {problem}")]
+    MissingLibrary {
+        /// The backend's name.
+        backend: &'static str,
+        /// What is missing.
+        what: &'static str,
+        /// What was tried and what happened.
+        problem: String,
+        /// The next step.
+        hint: &'static str,
     },
     /// The request was lost because serving it panicked, or because the engine was dropped.
     #[error("the engine stopped before the request was served")]
     EngineStopped,
     /// The model computed something that is not a number.
-    #[error("the model gives logits that are not finite")]
+    #[error("the model gives values that are not finite")]
     NotFinite,
     /// The backend failed in the middle of a computation.
     #[error("the backend failed")]
-    Backend(#[source] Box<dyn StdError + Send + Sync>),
+    Backend(#[source] Arc<dyn StdError + Send + Sync>),
 }
 
 impl Error {
+    /// What went wrong inside a backend: its own error, or what it did wrong in words.
+    pub(crate) fn backend(problem: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Backend(Arc::from(problem.into()))
+    }
+
     /// The next step for the person who sees the message, where there is one.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Io { .. } => {
-                "check the path, or fetch a model with `cargo xtask model fetch smollm2-135m`"
+                "check the path, or fetch a model with `cargo xtask model fetch NAME`; `cargo xtask \
+                 model list` has the names"
             }
             Self::CorruptModel { .. } => {
-                "fetch the model again; `cargo xtask model fetch smollm2-135m` checks its SHA-256"
+                "fetch the model again; `cargo xtask model fetch NAME` checks its SHA-256"
             }
             Self::UnsupportedModel { .. } => {
-                "use a GGUF model of the llama architecture with a byte-level BPE tokenizer, such \
-                 as the one of `cargo xtask model fetch smollm2-135m`"
+                "use a model of `cargo xtask model list`: for text a GGUF model of the llama \
+                 architecture with a byte-level BPE tokenizer, such as smollm2-135m"
             }
             Self::EmptyPrompt => "give at least one character of prompt",
             Self::PromptTooLong { .. } | Self::ContextFull { .. } => {
@@ -128,12 +158,15 @@ impl Error {
                 "send the prompt as it is, without a chat template (`--raw`)"
             }
             Self::ThreadsFixed { .. } => "start one process per number of threads",
-            Self::QueueFull { .. } => "send fewer requests at once, or raise the queue's capacity",
+            Self::Overloaded { .. } => "send fewer requests at once, or try again later",
+            Self::DeadlineExceeded { .. } => "allow more time, or ask for fewer tokens",
+            Self::MissingLibrary { hint, .. } => hint,
             Self::NotFinite => "the model file is probably damaged: fetch it again",
             Self::UnknownToken { .. }
             | Self::Tokenize(_)
             | Self::InvalidSetting { .. }
             | Self::EngineStopped
+            | Self::Cancelled
             | Self::Backend(_) => return None,
         };
         Some(hint.to_owned())
@@ -143,6 +176,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::InvalidSetting { .. } | Self::ThreadsFixed { .. } => 2,
+            Self::MissingLibrary { .. } => 20,
             _ => 1,
         }
     }

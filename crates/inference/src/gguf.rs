@@ -75,7 +75,7 @@ impl Problem {
 
     /// The error that names the file.
     #[cfg_attr(
-        not(feature = "candle"),
+        not(any(feature = "candle", feature = "llama")),
         expect(dead_code, reason = "only backends open files")
     )]
     pub(crate) fn in_file(self, path: &Path) -> Error {

@@ -1,5 +1,4 @@
-//! An inference engine for language models: a backend loads a model, the engine schedules
-//! requests over its sessions.
+//! An inference engine: a backend loads a model, the engine computes many requests together.
 //!
 //! Takes a model file and prompts; gives text, tokens, and where the time of each request went.
 //! Backends are features; a backend that was asked for and cannot be had is an error, never
@@ -7,23 +6,37 @@
 //! builds is for `inferno-measure`, and it knows nothing of profiles.
 //!
 //! - [`backend`]: what a backend must offer
-//! - `candle`: GGUF models of the llama architecture on candle-core (feature `candle`)
+//! - `candle`: GGUF models of the llama architecture, and BERT models that embed texts, on
+//!   candle-core (feature `candle`)
+//! - `llama`: GGUF models on llama.cpp (feature `llama`)
+//! - `onnx`: models that embed texts and that classify files, on ONNX Runtime (feature `onnx`)
 //! - [`engine`]: requests, queue, timings
+//! - [`batching`]: the same for models that answer each input on its own
 //! - [`gguf`]: the file format, read without trusting it
 //! - [`tokenizer`], [`chat`], [`sampling`]: text to tokens, conversations to prompts, logits to
 //!   tokens
 //! - [`stats`]: what a log says about many timings
 
 pub mod backend;
+pub mod batching;
 #[cfg(feature = "candle")]
 pub mod candle;
 pub mod chat;
+#[cfg(any(feature = "candle", feature = "onnx"))]
+mod embedding;
 pub mod engine;
 mod error;
 pub mod gguf;
+#[cfg(feature = "llama")]
+pub mod llama;
+#[cfg(any(feature = "candle", feature = "onnx"))]
+mod model_folder;
+#[cfg(feature = "onnx")]
+pub mod onnx;
 pub mod sampling;
-mod schedule;
+mod single;
 pub mod stats;
 pub mod tokenizer;
 
 pub use error::Error;
+pub use single::{Single, single};

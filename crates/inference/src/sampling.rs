@@ -27,6 +27,22 @@ pub enum Sampling {
     },
 }
 
+impl Sampling {
+    /// Whether the settings make sense.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSetting`] for a temperature that is not greater than 0 or a `top_p` that
+    /// is no share.
+    pub fn check(&self) -> Result<(), Error> {
+        match *self {
+            Self::Greedy => Ok(()),
+            Self::Random {
+                temperature, top_p, ..
+            } => check_random(temperature, top_p),
+        }
+    }
+}
+
 /// Chooses the tokens of one answer.
 #[derive(Debug)]
 pub struct Sampler {
@@ -51,21 +67,19 @@ impl Sampler {
     /// [`Error::InvalidSetting`] for a temperature that is not greater than 0 or a `top_p` that
     /// is no share.
     pub fn new(sampling: Sampling) -> Result<Self, Error> {
+        sampling.check()?;
         let strategy = match sampling {
             Sampling::Greedy => Strategy::Greedy,
             Sampling::Random {
                 temperature,
                 top_p,
                 seed,
-            } => {
-                check(temperature, top_p)?;
-                Strategy::Random {
-                    temperature,
-                    top_p,
-                    random: Box::new(ChaCha8Rng::seed_from_u64(seed)),
-                    candidates: Vec::new(),
-                }
-            }
+            } => Strategy::Random {
+                temperature,
+                top_p,
+                random: Box::new(ChaCha8Rng::seed_from_u64(seed)),
+                candidates: Vec::new(),
+            },
         };
         Ok(Self { strategy })
     }
@@ -97,7 +111,7 @@ impl Sampler {
     }
 }
 
-fn check(temperature: f32, top_p: f32) -> Result<(), Error> {
+fn check_random(temperature: f32, top_p: f32) -> Result<(), Error> {
     if !(temperature.is_finite() && temperature > 0.0) {
         return Err(Error::InvalidSetting {
             setting: "temperature",

@@ -4,7 +4,10 @@
 //! see it, and a decoder that puts characters together again which lie across tokens. A
 //! vocabulary of another kind is a problem that names it, never a tokenizer that almost fits.
 
+mod stop_texts;
 mod text_stream;
+
+use std::sync::Arc;
 
 use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
@@ -15,6 +18,7 @@ use tokenizers::{AddedToken, Tokenizer as Bpe};
 
 use crate::error::Error;
 use crate::gguf::{Metadata, Problem};
+pub(crate) use stop_texts::StopTexts;
 pub use text_stream::TextStream;
 
 /// What a token is for: the numbers of `llama_token_type` that matter here.
@@ -92,7 +96,10 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Tokenize`] when the tokenizer fails.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, Error> {
-        let encoding = self.bpe.encode_fast(text, false).map_err(Error::Tokenize)?;
+        let encoding = self
+            .bpe
+            .encode_fast(text, false)
+            .map_err(|error| Error::Tokenize(Arc::from(error)))?;
         let ids = encoding.get_ids();
         Ok(match self.bos_token {
             Some(bos) if !ids.is_empty() && ids[0] != bos => {

@@ -10,8 +10,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use inferno_inference::Error;
-use inferno_inference::backend::{Backend, Model, Session};
+use inferno_inference::backend::{Backend, Model};
 use inferno_inference::candle::CandleBackend;
+use inferno_inference::single;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -216,8 +217,8 @@ fn absurd_hyper_parameters(original: &[u8]) -> Vec<Mutant> {
 fn load_and_use(path: &Path) -> Result<(), Error> {
     let model = CandleBackend.load(path)?;
     let tokens = model.tokenizer().encode("a few words")?;
-    let mut session = model.session()?;
-    let logits = session.prefill(&tokens)?;
+    let mut sequence = single(&model)?;
+    let logits = sequence.prefill(&tokens)?;
     assert_eq!(logits.len(), model.tokenizer().vocabulary_size());
     Ok(())
 }

@@ -10,9 +10,10 @@
 
 mod models;
 
-use inferno_inference::backend::{Model, Session};
+use inferno_inference::backend::Model;
 use inferno_inference::candle::CandleModel;
 use inferno_inference::chat::{Message, Role};
+use inferno_inference::single;
 use serde::Deserialize;
 
 /// A lead below this may be lost to rounding, in logits: √2 · 0.22.
@@ -53,11 +54,11 @@ fn best(logits: &[f32]) -> u32 {
 }
 
 fn greedy(model: &CandleModel, prompt: &[u32], count: usize) -> Vec<u32> {
-    let mut session = model.session().expect("a session");
-    let mut tokens = vec![best(session.prefill(prompt).expect("prefill"))];
+    let mut sequence = single(model).expect("a sequence");
+    let mut tokens = vec![best(sequence.prefill(prompt).expect("prefill"))];
     while tokens.len() < count {
         let last = tokens[tokens.len() - 1];
-        tokens.push(best(session.decode(last).expect("decode")));
+        tokens.push(best(sequence.decode(last).expect("decode")));
     }
     tokens
 }
@@ -122,8 +123,8 @@ fn each_step_agrees_unless_it_is_a_tie() {
     };
     let (mut steps, mut agreeing) = (0_u32, 0_u32);
     for case in reference().cases {
-        let mut session = model.session().expect("a session");
-        let mut ours = best(session.prefill(&case.prompt_tokens).expect("prefill"));
+        let mut sequence = single(model.as_ref()).expect("a sequence");
+        let mut ours = best(sequence.prefill(&case.prompt_tokens).expect("prefill"));
         for (step, (&theirs, &lead)) in case.tokens.iter().zip(&case.top2_gap).enumerate() {
             steps += 1;
             agreeing += u32::from(ours == theirs);
@@ -133,7 +134,7 @@ fn each_step_agrees_unless_it_is_a_tie() {
                 "{:?}: step {step}, lead {lead}",
                 case.prompt
             );
-            ours = best(session.decode(theirs).expect("decode"));
+            ours = best(sequence.decode(theirs).expect("decode"));
         }
     }
     let share = f64::from(agreeing) / f64::from(steps);

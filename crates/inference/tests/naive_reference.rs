@@ -10,7 +10,8 @@ mod models;
 
 use std::collections::BTreeMap;
 
-use inferno_inference::backend::{Model, Session};
+use inferno_inference::backend::Model as _;
+use inferno_inference::single;
 use inferno_provision::gguf::{File, Tensor, TensorType, Value};
 
 /// Largest error of the logits that is taken for rounding: the norm of the difference over the
@@ -257,13 +258,13 @@ fn logits_agree_with_the_naive_forward_pass_at_each_position() {
     assert!(tokens.len() >= 20, "{} tokens", tokens.len());
     let expected = naive.logits(&tokens, |index| index);
 
-    let mut session = model.session().expect("a session");
+    let mut sequence = single(model.as_ref()).expect("a sequence");
     let mut worst = 0.0_f64;
     for (&token, expected) in tokens.iter().zip(&expected) {
-        let logits = widened(session.decode(token).expect("decode"));
+        let logits = widened(sequence.decode(token).expect("decode"));
         worst = worst.max(error(&logits, expected));
     }
-    let mut at_once = model.session().expect("a session");
+    let mut at_once = single(model.as_ref()).expect("a sequence");
     let logits = widened(at_once.prefill(&tokens).expect("prefill"));
     worst = worst.max(error(&logits, &expected[tokens.len() - 1]));
     assert!(worst < TOLERANCE, "largest error {worst}");

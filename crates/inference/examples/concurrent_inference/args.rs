@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use inferno_inference::engine::{AtEnd, Limits};
 use inferno_inference::sampling::Sampling;
 
@@ -24,11 +24,15 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "PATH", env = "BENCH_MODEL_PATH")]
     pub(crate) model_path: Option<PathBuf>,
 
+    /// What computes.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) backend: BackendName,
+
     /// How many requests are sent at once; prompts are taken in order and begin again.
     #[arg(short, long, value_name = "N", default_value = "1")]
     pub(crate) concurrent: NonZeroUsize,
 
-    /// How many requests are served at the same time; the others wait.
+    /// How many requests are computed together, a token of each per pass; the others wait.
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) slots: NonZeroUsize,
 
@@ -67,6 +71,17 @@ pub(crate) struct Args {
     /// Log each request.
     #[arg(short, long)]
     pub(crate) verbose: bool,
+}
+
+/// The backends of this build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum BackendName {
+    /// Kernels in Rust.
+    #[default]
+    Candle,
+    /// llama.cpp.
+    #[cfg(feature = "llama")]
+    Llama,
 }
 
 /// Where prompts come from.
@@ -144,5 +159,6 @@ pub(crate) fn limits(max_tokens: NonZeroUsize, ignore_eos: bool) -> Limits {
         } else {
             AtEnd::Stop
         },
+        stop_texts: Vec::new(),
     }
 }

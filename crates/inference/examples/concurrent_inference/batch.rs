@@ -4,7 +4,8 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use inferno_inference::Error;
-use inferno_inference::candle::{CandleModel, threads};
+use inferno_inference::backend::Model;
+use inferno_inference::candle::threads;
 use inferno_inference::chat::{Message, Role};
 use inferno_inference::engine::{Completion, Engine, Limits, Prompt, Request};
 
@@ -22,7 +23,7 @@ pub(crate) enum PromptFormat {
 }
 
 /// What a batch does.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct BatchConfig {
     pub(crate) concurrent: NonZeroUsize,
     pub(crate) format: PromptFormat,
@@ -50,7 +51,7 @@ pub(crate) struct Batch {
 
 /// Sends batch number `seq`: with c requests per batch, the prompts from `seq · c` on.
 pub(crate) fn run(
-    engine: &Engine<CandleModel>,
+    engine: &Engine<impl Model>,
     prompts: &PromptSource,
     config: &BatchConfig,
     seq: u64,
@@ -86,13 +87,11 @@ fn request(text: &str, config: &BatchConfig, index: u64) -> Request {
             content: text.to_owned(),
         }]),
     };
-    Request {
-        prompt,
-        limits: Limits {
-            sampling: config.draws.sampling(index),
-            ..config.limits
-        },
-    }
+    let limits = Limits {
+        sampling: config.draws.sampling(index),
+        ..config.limits.clone()
+    };
+    Request::new(prompt, limits)
 }
 
 impl Batch {

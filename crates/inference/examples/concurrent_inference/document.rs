@@ -3,8 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use inferno_inference::backend::Backend;
-use inferno_inference::candle::{CandleBackend, threads};
+use inferno_inference::candle::threads;
 use inferno_inference::engine::{Completion, StopReason};
 use inferno_inference::stats::Summary;
 use serde_json::{Map, Value, json};
@@ -15,9 +14,14 @@ use crate::failure::describe;
 use crate::usage::peak_rss_bytes;
 
 /// All figures of a batch. Times are in seconds, an absent figure is `null`.
-pub(crate) fn batch(cold: &ColdStart, batch: &Batch, thread_count: NonZeroUsize) -> Value {
+pub(crate) fn batch(
+    backend: &str,
+    cold: &ColdStart,
+    batch: &Batch,
+    thread_count: NonZeroUsize,
+) -> Value {
     json!({
-        "backend": CandleBackend::NAME,
+        "backend": backend,
         "threads": thread_count,
         "processors": threads::available(),
         "cold_start": {
@@ -111,6 +115,7 @@ fn row(row: &Row) -> Value {
             "stop": match served.stop {
                 StopReason::MaxTokens => "max-tokens",
                 StopReason::EndOfSequence => "end-of-sequence",
+                StopReason::StopText => "stop-text",
                 StopReason::ContextFull => "context-full",
             },
             "queue_wait_s": served.timings.queue_wait.as_secs_f64(),

@@ -22,11 +22,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use inferno_inference::backend::Backend;
-use inferno_inference::candle::{CandleBackend, CandleModel, threads};
+use inferno_inference::backend::{Backend, Model};
+use inferno_inference::candle::{CandleBackend, threads};
 use inferno_inference::engine::{Engine, EngineConfig};
 
-use args::{Args, Input};
+use args::{Args, BackendName};
 use failure::Failure;
 use prompts::PromptSource;
 
@@ -43,9 +43,14 @@ struct ColdStart {
 fn main() -> ExitCode {
     let started = Instant::now();
     let args = Args::parse();
-    let outcome = match &args.input {
-        Input { worker: true, .. } => serve(&args, started),
-        _ => run(&args, started),
+    let outcome = match args.backend {
+        BackendName::Candle => execute(&CandleBackend, &args, started),
+        #[cfg(feature = "llama")]
+        BackendName::Llama => {
+            let threads = args.threads.unwrap_or_else(threads::available);
+            let backend = inferno_inference::llama::LlamaBackend { threads };
+            execute(&backend, &args, started)
+        }
     };
     outcome.unwrap_or_else(|failure| {
         failure.print();
@@ -53,8 +58,24 @@ fn main() -> ExitCode {
     })
 }
 
+fn execute<B: Backend<Model: Model>>(
+    backend: &B,
+    args: &Args,
+    started: Instant,
+) -> Result<ExitCode, Failure> {
+    if args.input.worker {
+        serve(backend, args, started)
+    } else {
+        run(backend, args, started)
+    }
+}
+
 /// One batch, from a cold start to its figures.
-fn run(args: &Args, started: Instant) -> Result<ExitCode, Failure> {
+fn run<B: Backend<Model: Model>>(
+    backend: &B,
+    args: &Args,
+    started: Instant,
+) -> Result<ExitCode, Failure> {
     let prompts = match (&args.input.prompt, &args.input.prompts) {
         (Some(text), _) => PromptSource::one(text),
         (None, Some(path)) => PromptSource::read(path)?,
@@ -63,10 +84,10 @@ fn run(args: &Args, started: Instant) -> Result<ExitCode, Failure> {
     let thread_count = args.threads.unwrap_or_else(threads::available);
     let backend_started = Instant::now();
     start_pool(thread_count)?;
-    let backend = backend_started.elapsed();
-    let (engine, model, engine_creation) = start_engine(args)?;
+    let backend_start = backend_started.elapsed();
+    let (engine, model, engine_creation) = start_engine(backend, args)?;
     let cold_start = ColdStart {
-        backend,
+        backend: backend_start,
         model,
         engine: engine_creation,
         total: started.elapsed(),
@@ -79,7 +100,7 @@ fn run(args: &Args, started: Instant) -> Result<ExitCode, Failure> {
     };
     report::print_log(&cold_start, &batch, args.verbose).map_err(Failure::Output)?;
     if args.json {
-        let document = document::batch(&cold_start, &batch, thread_count);
+        let document = document::batch(B::NAME, &cold_start, &batch, thread_count);
         print_line(&document.to_string())?;
     } else {
         report::print_answers(&batch).map_err(Failure::Output)?;
@@ -88,11 +109,15 @@ fn run(args: &Args, started: Instant) -> Result<ExitCode, Failure> {
 }
 
 /// Requests from stdin until it ends.
-fn serve(args: &Args, started: Instant) -> Result<ExitCode, Failure> {
+fn serve<B: Backend<Model: Model>>(
+    backend: &B,
+    args: &Args,
+    started: Instant,
+) -> Result<ExitCode, Failure> {
     if let Some(thread_count) = args.threads {
         start_pool(thread_count)?;
     }
-    let (engine, ..) = start_engine(args)?;
+    let (engine, ..) = start_engine(backend, args)?;
     worker::serve(&engine, args.threads, started)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -103,21 +128,26 @@ fn start_pool(thread_count: NonZeroUsize) -> Result<(), Failure> {
         unsafe_code,
         reason = "the number of threads passes through the environment"
     )]
-    // SAFETY: called from the main thread; the only other threads that can exist by then are the
-    // engine's slots, which wait for requests and do not touch the environment.
+    // SAFETY: called from the main thread; the only other thread that can exist by then is the
+    // engine's, which waits for requests and does not touch the environment.
     unsafe { threads::start_pool(thread_count) }.map_err(Failure::Engine)
 }
 
 /// Loads the model and starts the engine; gives the time of each.
-fn start_engine(args: &Args) -> Result<(Engine<CandleModel>, Duration, Duration), Failure> {
+fn start_engine<B: Backend<Model: Model>>(
+    backend: &B,
+    args: &Args,
+) -> Result<(Engine<B::Model>, Duration, Duration), Failure> {
     let path = model_file::locate(args.model_path.as_deref())?;
     let model_started = Instant::now();
-    let model = Arc::new(CandleBackend.load(&path).map_err(Failure::Engine)?);
+    let model = Arc::new(backend.load(&path).map_err(Failure::Engine)?);
     let model_loading = model_started.elapsed();
     let engine_started = Instant::now();
+    let defaults = EngineConfig::default();
     let config = EngineConfig {
         slots: args.slots,
-        ..EngineConfig::default()
+        pass_tokens: defaults.pass_tokens.max(args.slots),
+        ..defaults
     };
     let engine = Engine::new(model, config).map_err(Failure::Engine)?;
     Ok((engine, model_loading, engine_started.elapsed()))

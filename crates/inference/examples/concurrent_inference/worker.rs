@@ -11,7 +11,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use inferno_inference::candle::{CandleModel, threads};
+use inferno_inference::backend::Model;
+use inferno_inference::candle::threads;
 use inferno_inference::engine::Engine;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -54,8 +55,8 @@ fn whole() -> f32 {
 }
 
 /// A worker between requests.
-struct Worker<'a> {
-    engine: &'a Engine<CandleModel>,
+struct Worker<'a, M: Model> {
+    engine: &'a Engine<M>,
     /// Threads of the pool; nothing until the first request says how many.
     threads: Option<NonZeroUsize>,
     /// Files of prompts that have been read.
@@ -63,8 +64,8 @@ struct Worker<'a> {
 }
 
 /// Serves requests until stdin ends. `started` is when the process began.
-pub(crate) fn serve(
-    engine: &Engine<CandleModel>,
+pub(crate) fn serve<M: Model>(
+    engine: &Engine<M>,
     threads: Option<NonZeroUsize>,
     started: Instant,
 ) -> Result<(), Failure> {
@@ -85,7 +86,7 @@ pub(crate) fn serve(
     Ok(())
 }
 
-impl Worker<'_> {
+impl<M: Model> Worker<'_, M> {
     /// The answer to one line; what is wrong with a request is its answer, not the worker's end.
     fn answer(&mut self, line: &str) -> Result<Value, Failure> {
         let value: Value = serde_json::from_str(line).unwrap_or_default();

@@ -1,12 +1,51 @@
-//! Keys and values of the tokens that a session has taken in.
+//! Keys and values of the tokens that a sequence has taken in.
 //!
 //! Takes rows of key and value heads, one per token; gives them back by position and head. Memory
-//! is taken in chunks of tokens, and kept when the cache is emptied.
+//! is taken in chunks of tokens; of an emptied cache a few chunks are kept for the next sequence.
 
 use super::hyper_parameters::HyperParameters;
 
 /// Tokens for which memory is taken at once.
 const CHUNK_TOKENS: usize = 256;
+
+/// Tokens for which an emptied cache keeps its memory.
+const KEPT_TOKENS: usize = 2 * CHUNK_TOKENS;
+
+/// What a model remembers of one sequence.
+#[derive(Debug)]
+pub(super) struct SequenceCache {
+    /// One per layer of the model.
+    pub(super) layers: Vec<LayerCache>,
+    /// Tokens taken in.
+    pub(super) position: usize,
+}
+
+impl SequenceCache {
+    /// An empty one.
+    pub(super) fn new(shape: &HyperParameters) -> Self {
+        Self {
+            layers: (0..shape.blocks).map(|_| LayerCache::new(shape)).collect(),
+            position: 0,
+        }
+    }
+
+    /// Forgets what was taken in from `position` on.
+    pub(super) fn truncate(&mut self, position: usize) {
+        for layer in &mut self.layers {
+            layer.truncate(position);
+        }
+        self.position = self.position.min(position);
+    }
+
+    /// Takes over the first `position` tokens of `other`; this one is empty.
+    pub(super) fn begin_like(&mut self, other: &Self, position: usize) {
+        for (layer, other) in self.layers.iter_mut().zip(&other.layers) {
+            let values = position * layer.row_length;
+            layer.push(&other.keys[..values], &other.values[..values]);
+        }
+        self.position = position;
+    }
+}
 
 /// The keys and values of one layer: a row per token, head beside head.
 #[derive(Debug)]
@@ -18,8 +57,7 @@ pub(super) struct LayerCache {
 }
 
 impl LayerCache {
-    /// An empty cache.
-    pub(super) fn new(shape: &HyperParameters) -> Self {
+    fn new(shape: &HyperParameters) -> Self {
         Self {
             keys: Vec::new(),
             values: Vec::new(),
@@ -44,10 +82,13 @@ impl LayerCache {
         self.of_head(&self.values, head)
     }
 
-    /// Forgets everything but keeps the memory.
-    pub(super) fn clear(&mut self) {
-        self.keys.clear();
-        self.values.clear();
+    fn truncate(&mut self, position: usize) {
+        for rows in [&mut self.keys, &mut self.values] {
+            rows.truncate(position * self.row_length);
+            if rows.is_empty() {
+                rows.shrink_to(KEPT_TOKENS * self.row_length);
+            }
+        }
     }
 
     fn of_head<'a>(&self, rows: &'a [f32], head: usize) -> impl Iterator<Item = &'a [f32]> {

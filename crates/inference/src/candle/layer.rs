@@ -1,50 +1,71 @@
 //! One transformer layer: attention, then the feed-forward network, each added to what came in.
 //!
-//! Takes the rows of some tokens and the layer's cache; changes both.
+//! Takes the rows of a pass and the layer's caches; changes both.
 
-use super::attention::attend;
-use super::cache::LayerCache;
+use super::attention::{Part, attend};
+use super::cache::SequenceCache;
 use super::hyper_parameters::HyperParameters;
+use super::pool::for_each_piece;
+use super::product::Multiplier;
 use super::rotary::Angles;
 use super::vector::{add, rms_norm, swiglu};
 use super::weights::LayerWeights;
 use crate::error::Error;
 
-/// Memory that is used anew by each layer and each step.
+/// Memory that is used anew by each layer and each pass.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     /// Angles of the positions that are being computed; the same for all layers.
     pub(super) angles: Angles,
     pub(super) normed: Vec<f32>,
+    pub(super) multiplier: Multiplier,
     attended: Vec<f32>,
-    scores: Vec<f32>,
 }
 
-/// Takes `rows`, one per token, the first of which is at position `first`, through the layer.
+/// Takes `rows`, one per token, through layer number `number`.
 pub(super) fn forward(
     shape: &HyperParameters,
-    layer: &LayerWeights,
-    cache: &mut LayerCache,
-    first: usize,
+    (number, layer): (usize, &LayerWeights),
+    caches: &mut [SequenceCache],
+    parts: &[Part],
     rows: &mut [f32],
     scratch: &mut Scratch,
 ) -> Result<(), Error> {
-    let normed = &mut scratch.normed;
+    let Scratch {
+        angles,
+        normed,
+        multiplier,
+        attended,
+    } = scratch;
     rms_norm(rows, &layer.attention_norm, shape.norm_epsilon, normed);
-    let mut queries = layer.query.apply(normed)?;
-    let mut keys = layer.key.apply(normed)?;
-    let values = layer.value.apply(normed)?;
-    scratch.angles.turn(&mut queries);
-    scratch.angles.turn(&mut keys);
-    cache.push(&keys, &values);
-    let (scores, attended) = (&mut scratch.scores, &mut scratch.attended);
-    attend(shape, cache, &queries, first, scores, attended);
-    add(rows, &layer.attention_output.apply(attended)?);
+    let matrices = [&layer.query, &layer.key, &layer.value];
+    let [mut queries, mut keys, values] = multiplier.multiply(matrices, normed)?;
+    angles.turn(&mut queries);
+    angles.turn(&mut keys);
+    let kv_length = shape.kv_length();
+    for part in parts {
+        let range = part.rows.start * kv_length..part.rows.end * kv_length;
+        let cache = &mut caches[part.sequence].layers[number];
+        cache.push(&keys[range.clone()], &values[range]);
+    }
+    let caches = &*caches;
+    let cache_of = |sequence: usize| &caches[sequence].layers[number];
+    attend(shape, parts, cache_of, &queries, attended);
+    let [output] = multiplier.multiply([&layer.attention_output], attended)?;
+    add(rows, &output);
 
     rms_norm(rows, &layer.feed_forward_norm, shape.norm_epsilon, normed);
-    let mut gate = layer.gate.apply(normed)?;
-    let up = layer.up.apply(normed)?;
-    swiglu(&mut gate, &up);
-    add(rows, &layer.down.apply(&mut gate)?);
+    let [mut gate, up] = multiplier.multiply([&layer.gate, &layer.up], normed)?;
+    let length = shape.feed_forward_length;
+    for_each_piece(
+        &mut gate,
+        length,
+        || (),
+        |row, gate, ()| {
+            swiglu(gate, &up[row * length..(row + 1) * length]);
+        },
+    );
+    let [down] = multiplier.multiply([&layer.down], &gate)?;
+    add(rows, &down);
     Ok(())
 }

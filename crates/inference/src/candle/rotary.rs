@@ -10,7 +10,7 @@ pub(super) struct Rotary {
     frequencies: Vec<f32>,
 }
 
-/// Cosine and sine per pair, for each position of a range.
+/// Cosine and sine per pair, for each position of a pass.
 #[derive(Debug, Default)]
 pub(super) struct Angles {
     pairs: usize,
@@ -26,11 +26,11 @@ impl Rotary {
         Self { frequencies }
     }
 
-    /// The angles of `count` positions from `first` on, written into `angles`.
-    pub(super) fn angles(&self, first: usize, count: usize, angles: &mut Angles) {
+    /// The angles of `positions`, written into `angles`.
+    pub(super) fn angles(&self, positions: impl Iterator<Item = usize>, angles: &mut Angles) {
         angles.pairs = self.frequencies.len();
         angles.values.clear();
-        for position in first..first + count {
+        for position in positions {
             let turned = self.frequencies.iter().map(|frequency| {
                 let (sine, cosine) = (position as f32 * frequency).sin_cos();
                 (cosine, sine)
@@ -41,7 +41,7 @@ impl Rotary {
 }
 
 impl Angles {
-    /// Turns `rows`, which holds one row of whole heads per position of the range.
+    /// Turns `rows`, which holds one row of whole heads per position of the pass.
     pub(super) fn turn(&self, rows: &mut [f32]) {
         let positions = self.values.len() / self.pairs;
         let row_length = rows.len() / positions;
@@ -66,7 +66,7 @@ mod tests {
 
     fn turned(first: usize, row: &[f32], count: usize) -> Vec<f32> {
         let mut angles = Angles::default();
-        Rotary::new(4, 10_000.0).angles(first, count, &mut angles);
+        Rotary::new(4, 10_000.0).angles(first..first + count, &mut angles);
         let mut rows = row.repeat(count);
         angles.turn(&mut rows);
         rows

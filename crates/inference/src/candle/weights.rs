@@ -1,69 +1,18 @@
 //! The weights of a model, each checked against the hyper-parameters when it is loaded.
 //!
 //! Takes an open file and the places of its tensors; gives matrices that multiply and vectors of
-//! numbers. Nothing is converted: a quantised matrix stays in the format of the file.
+//! numbers. No value is converted: a quantised matrix keeps the bits of the file, in the order that its
+//! products are computed in.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
-use candle_core::quantized::{GgmlDType, QStorage, QTensor};
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Tensor};
-
 use super::hyper_parameters::HyperParameters;
+use super::product::Projection;
 use super::rotary::Rotary;
 use crate::error::Error;
 use crate::gguf::{Problem, TensorInfo, TensorType};
-
-/// An error of candle's, which has no better name here.
-pub(super) fn backend_error(error: candle_core::Error) -> Error {
-    Error::Backend(Box::new(error))
-}
-
-/// A matrix of the model: `outputs` rows of `inputs` columns.
-#[derive(Debug)]
-pub(super) struct Projection {
-    weights: QTensor,
-    inputs: usize,
-    outputs: usize,
-}
-
-impl Projection {
-    /// Multiplies each of the rows in `input` with the matrix: one row of outputs per row.
-    ///
-    /// `input` is lent to candle for the time of the call and is unchanged afterwards.
-    pub(super) fn apply(&self, input: &mut Vec<f32>) -> Result<Vec<f32>, Error> {
-        let rows = input.len() / self.inputs;
-        let storage = CpuStorage::F32(std::mem::take(input));
-        let layout = Layout::contiguous((rows, self.inputs));
-        let result = self.weights.cpu_fwd(&storage, &layout);
-        if let CpuStorage::F32(lent) = storage {
-            *input = lent;
-        }
-        match result.map_err(backend_error)? {
-            (CpuStorage::F32(output), _) => {
-                debug_assert_eq!(output.len(), rows * self.outputs);
-                Ok(output)
-            }
-            (other, _) => Err(Error::Backend(
-                format!(
-                    "a product has the type {:?}",
-                    candle_core::backend::BackendStorage::dtype(&other)
-                )
-                .into(),
-            )),
-        }
-    }
-
-    /// The rows with the numbers `ids`, dequantised, one after the other.
-    fn rows(&self, ids: &[u32]) -> Result<Vec<f32>, Error> {
-        Tensor::new(ids, &Device::Cpu)
-            .and_then(|ids| self.weights.embedding(&ids))
-            .and_then(|rows| rows.flatten_all()?.to_vec1())
-            .map_err(backend_error)
-    }
-}
 
 /// The weights of one transformer layer.
 #[derive(Debug)]
@@ -183,17 +132,9 @@ impl TensorFile {
         outputs: usize,
     ) -> Result<Projection, Problem> {
         let info = self.take(name, &[outputs, inputs])?;
-        let data_type = candle_type(info.tensor_type);
         let data = self.read(name, &info)?;
-        let unusable = |error| Problem::corrupt(format!("tensor {name:?} is unusable: {error}"));
-        let storage =
-            QStorage::from_data(Cow::Borrowed(data), &Device::Cpu, data_type).map_err(unusable)?;
-        let weights = QTensor::new(storage, (outputs, inputs)).map_err(unusable)?;
-        Ok(Projection {
-            weights,
-            inputs,
-            outputs,
-        })
+        Projection::new(data, info.tensor_type, outputs, inputs)
+            .map_err(|error| Problem::corrupt(format!("tensor {name:?} is unusable: {error}")))
     }
 
     /// The vector `name`.
@@ -245,23 +186,5 @@ impl TensorFile {
                 "it has the tensor {name:?}, for which this engine has no use"
             ))),
         }
-    }
-}
-
-fn candle_type(tensor_type: TensorType) -> GgmlDType {
-    match tensor_type {
-        TensorType::F32 => GgmlDType::F32,
-        TensorType::F16 => GgmlDType::F16,
-        TensorType::BF16 => GgmlDType::BF16,
-        TensorType::Q4_0 => GgmlDType::Q4_0,
-        TensorType::Q4_1 => GgmlDType::Q4_1,
-        TensorType::Q5_0 => GgmlDType::Q5_0,
-        TensorType::Q5_1 => GgmlDType::Q5_1,
-        TensorType::Q8_0 => GgmlDType::Q8_0,
-        TensorType::Q2K => GgmlDType::Q2K,
-        TensorType::Q3K => GgmlDType::Q3K,
-        TensorType::Q4K => GgmlDType::Q4K,
-        TensorType::Q5K => GgmlDType::Q5K,
-        TensorType::Q6K => GgmlDType::Q6K,
     }
 }

@@ -64,3 +64,22 @@ pub(crate) fn real(test: &str) -> Option<Arc<CandleModel>> {
         model.expect("loading the model of BENCH_MODEL_PATH"),
     ))
 }
+
+/// `synthetic-tiny` on llama.cpp, loaded once per test program.
+#[cfg(feature = "llama")]
+#[allow(dead_code, reason = "not every test program needs it")]
+pub(crate) fn synthetic_llama() -> Arc<inferno_inference::llama::LlamaModel> {
+    use inferno_inference::llama::{LlamaBackend, LlamaModel};
+    static MODEL: OnceLock<Arc<LlamaModel>> = OnceLock::new();
+    let backend = LlamaBackend {
+        threads: NonZeroUsize::MIN,
+    };
+    let load = || {
+        Arc::new(
+            backend
+                .load(synthetic_path())
+                .expect("loading the synthetic model"),
+        )
+    };
+    Arc::clone(MODEL.get_or_init(load))
+}

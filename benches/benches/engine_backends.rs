@@ -1,0 +1,255 @@
+//! The backends side by side on one model: how fast a prompt is taken in, how fast one answer is
+//! computed, and how much faster many answers are computed together.
+//!
+//! Candle against llama.cpp (feature `llama`), pass by pass in turn, same threads, same tokens.
+//! Contexts are measured, without the engine. Without `llama` candle is told against itself.
+//! Threads are as many as `INFERNO_BENCH_THREADS` says, or as there are processors.
+
+use std::cell::RefCell;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use inferno_benches::side_by_side::{self, Pairs};
+use inferno_benches::{budget, model};
+use inferno_inference::backend::{Backend, Context, ContextSize, Logits, Model, Sequence, Step};
+use inferno_inference::candle::{CandleBackend, threads};
+
+/// Time for all pairs, without `INFERNO_BENCH_BUDGET`.
+const BUDGET: Duration = Duration::from_mins(2);
+
+/// Tokens of the prompt that is taken in at once.
+const PROMPT_TOKENS: usize = 64;
+
+/// Tokens of the answer that is computed one by one.
+const ANSWER_TOKENS: usize = 64;
+
+/// Answers that are computed together.
+const BATCH: usize = 25;
+
+/// Passes of one sample of the batch.
+const BATCH_PASSES: usize = 8;
+
+/// One way of using a context.
+#[derive(Clone, Copy)]
+enum Work {
+    /// [`PROMPT_TOKENS`] in one pass, with the logits after the last one.
+    Prefill,
+    /// [`ANSWER_TOKENS`] passes of one token.
+    Decode,
+    /// Passes of one token of each of [`BATCH`] sequences, each with its logits.
+    BatchedDecode,
+    /// Passes of [`BATCH`] tokens of one sequence, with the logits after the last one.
+    PrefillOfBatch,
+}
+
+impl Work {
+    const ALL: [Self; 4] = [
+        Self::Prefill,
+        Self::Decode,
+        Self::BatchedDecode,
+        Self::PrefillOfBatch,
+    ];
+
+    fn name(self) -> String {
+        match self {
+            Self::Prefill => format!("prefill of {PROMPT_TOKENS}"),
+            Self::Decode => format!("decode of {ANSWER_TOKENS}"),
+            Self::BatchedDecode => format!("decode, {BATCH} together"),
+            Self::PrefillOfBatch => format!("prefill of {BATCH}"),
+        }
+    }
+
+    fn tokens(self) -> usize {
+        match self {
+            Self::Prefill => PROMPT_TOKENS,
+            Self::Decode => ANSWER_TOKENS,
+            Self::BatchedDecode | Self::PrefillOfBatch => BATCH * BATCH_PASSES,
+        }
+    }
+
+    fn run(self, context: &mut impl Context) {
+        match self {
+            Self::Prefill => {
+                empty(context, 1);
+                forward(context, &[(0, &PROMPT)]);
+            }
+            Self::Decode => {
+                empty(context, 1);
+                for token in PROMPT {
+                    forward(context, &[(0, &[token])]);
+                }
+            }
+            Self::BatchedDecode => {
+                empty(context, BATCH);
+                for token in &PROMPT[..BATCH_PASSES] {
+                    let steps: Vec<_> = (0..BATCH)
+                        .map(|sequence| (sequence, std::slice::from_ref(token)))
+                        .collect();
+                    forward(context, &steps);
+                }
+            }
+            Self::PrefillOfBatch => {
+                for _ in 0..BATCH_PASSES {
+                    empty(context, 1);
+                    forward(context, &[(0, &PROMPT[..BATCH])]);
+                }
+            }
+        }
+    }
+}
+
+/// What is taken in: any tokens of the vocabulary, none of them special.
+const PROMPT: [u32; PROMPT_TOKENS] = {
+    let mut tokens = [0; PROMPT_TOKENS];
+    let mut index = 0;
+    while index < PROMPT_TOKENS {
+        tokens[index] = 300 + 7 * index as u32;
+        index += 1;
+    }
+    tokens
+};
+
+fn empty(context: &mut impl Context, sequences: usize) {
+    for sequence in 0..sequences {
+        context
+            .truncate(Sequence(sequence), 0)
+            .expect("an emptied sequence");
+    }
+}
+
+fn forward(context: &mut impl Context, steps: &[(usize, &[u32])]) {
+    let steps: Vec<_> = steps
+        .iter()
+        .map(|&(sequence, tokens)| Step {
+            sequence: Sequence(sequence),
+            tokens,
+            logits: Logits::Wanted,
+        })
+        .collect();
+    context.forward(&steps).expect("a pass");
+    let logits = context.logits(steps.len() - 1).expect("logits");
+    assert!(logits[0].is_finite());
+}
+
+fn size() -> ContextSize {
+    let count = |number| NonZeroUsize::new(number).expect("not zero");
+    ContextSize {
+        sequences: count(BATCH),
+        tokens: count(BATCH * 1024),
+        pass_tokens: count(256),
+    }
+}
+
+fn main() {
+    let threads = thread_count();
+    #[expect(
+        unsafe_code,
+        reason = "the number of threads passes through the environment"
+    )]
+    // SAFETY: nothing has been started yet; this is the only thread.
+    let pool = unsafe { threads::start_pool(threads) };
+    pool.expect("the pool is made once, here");
+    let file = model::file();
+    println!("model: {}; {threads} threads", file.name());
+    let candle = load(&CandleBackend, &file);
+    let mut candle = candle.context(size()).expect("a context");
+    compare(&mut candle, threads, &file);
+}
+
+fn thread_count() -> NonZeroUsize {
+    let text = std::env::var("INFERNO_BENCH_THREADS").unwrap_or_default();
+    if text.is_empty() {
+        return threads::available();
+    }
+    text.parse().unwrap_or_else(|_| {
+        eprintln!("error: INFERNO_BENCH_THREADS=`{text}` is no number of threads");
+        std::process::exit(2);
+    })
+}
+
+fn load<B: Backend>(backend: &B, file: &model::ModelFile) -> B::Model {
+    backend.load(file.path()).unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        std::process::exit(i32::from(error.exit_code()));
+    })
+}
+
+/// Candle's rates, and how much longer llama.cpp takes.
+#[cfg(feature = "llama")]
+fn compare(candle: &mut impl Context, threads: NonZeroUsize, file: &model::ModelFile) {
+    let llama = load(&inferno_inference::llama::LlamaBackend { threads }, file);
+    let mut llama = llama.context(size()).expect("a context");
+    for work in Work::ALL {
+        let pairs = side_by_side::run(share(), || work.run(candle), || work.run(&mut llama));
+        print(work, &pairs, ("candle", "llama"));
+    }
+    for (name, pairs) in [
+        ("candle", batch_against_prefill(candle)),
+        ("llama", batch_against_prefill(&mut llama)),
+    ] {
+        print_batch(name, &pairs);
+    }
+}
+
+/// Candle's rates; against itself, which says how far the machine wanders.
+#[cfg(not(feature = "llama"))]
+fn compare(candle: &mut impl Context, _: NonZeroUsize, _: &model::ModelFile) {
+    for work in Work::ALL {
+        let both = RefCell::new(&mut *candle);
+        let pairs = side_by_side::run(
+            share(),
+            || work.run(*both.borrow_mut()),
+            || work.run(*both.borrow_mut()),
+        );
+        print(work, &pairs, ("candle", "candle again"));
+    }
+    print_batch("candle", &batch_against_prefill(candle));
+}
+
+fn share() -> Duration {
+    budget::or(BUDGET) / (Work::ALL.len() as u32 + 2)
+}
+
+fn batch_against_prefill(context: &mut impl Context) -> Pairs {
+    let context = RefCell::new(context);
+    side_by_side::run(
+        share(),
+        || Work::PrefillOfBatch.run(*context.borrow_mut()),
+        || Work::BatchedDecode.run(*context.borrow_mut()),
+    )
+}
+
+fn print(work: Work, pairs: &Pairs, (left_name, right_name): (&str, &str)) {
+    let (left, right) = pairs.medians();
+    let ratio = pairs.ratio();
+    let tokens = work.tokens() as f64;
+    println!(
+        "{}: {left_name} {:.1}, {right_name} {:.1} tokens/s (medians); rate {left_name} / \
+         {right_name}: {:.3} (95 % interval {:.3} to {:.3}, {} pairs)",
+        work.name(),
+        tokens / left,
+        tokens / right,
+        1.0 / ratio.estimate,
+        1.0 / ratio.high,
+        1.0 / ratio.low,
+        ratio.pairs
+    );
+}
+
+fn print_batch(name: &str, pairs: &Pairs) {
+    let ratio = pairs.ratio();
+    let (prefill, decode) = pairs.medians();
+    let tokens = Work::BatchedDecode.tokens() as f64;
+    println!(
+        "{name}: {} {:.1}, {} {:.1} tokens/s (medians); rate decode / prefill: {:.3} (95 % interval {:.3} \
+         to {:.3}, {} pairs)",
+        Work::BatchedDecode.name(),
+        tokens / decode,
+        Work::PrefillOfBatch.name(),
+        tokens / prefill,
+        ratio.estimate,
+        ratio.low,
+        ratio.high,
+        ratio.pairs
+    );
+}

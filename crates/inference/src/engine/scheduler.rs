@@ -1,0 +1,295 @@
+//! Which sequences take in which tokens in the next pass.
+//!
+//! Takes flights from the queue; runs pass after pass until each has its answer. A sequence joins
+//! and leaves the batch between two passes. In a pass each answer gets its next token first; what
+//! is left of the pass's tokens goes to prompts in the order in which they joined, so that a long
+//! prompt delays answers by no more than one pass.
+//!
+//! A pass that fails or panics fails the requests in it. After a panic nothing that the context
+//! remembers is trusted: all its sequences are emptied.
+
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::counts::SharedCounts;
+use super::flight::Flight;
+use super::prefix::Sequences;
+use super::queue::Queue;
+use super::request::StopReason;
+use super::response::ResponseCache;
+use super::running::{Part, Running};
+use crate::backend::{Context, ContextSize, Model};
+use crate::error::Error;
+
+/// How often requests that wait are asked whether they are still wanted.
+const SWEEP_EVERY: Duration = Duration::from_millis(100);
+
+/// What does not change while the scheduler runs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settings {
+    pub(super) slots: NonZeroUsize,
+    pub(super) size: ContextSize,
+    pub(super) context_tokens: usize,
+}
+
+/// What the scheduler shares with the engine.
+#[derive(Debug)]
+pub(super) struct Shared<'a> {
+    pub(super) queue: &'a Queue,
+    pub(super) responses: Option<&'a ResponseCache>,
+    pub(super) counts: &'a SharedCounts,
+}
+
+/// Serves the queue until it is closed and empty.
+pub(super) fn serve<'m, M: Model>(
+    model: &'m M,
+    context: M::Context<'m>,
+    settings: Settings,
+    shared: &Shared<'_>,
+) {
+    let kept = settings.size.sequences.get() - settings.slots.get();
+    let mut scheduler = Scheduler {
+        model,
+        context,
+        settings,
+        shared,
+        sequences: Sequences::new(settings.slots.get(), kept),
+        running: Vec::with_capacity(settings.slots.get()),
+        next: None,
+        swept: Instant::now(),
+    };
+    while scheduler.admit() {
+        scheduler.pass();
+    }
+}
+
+struct Scheduler<'a, 'm, M: Model> {
+    model: &'m M,
+    context: M::Context<'m>,
+    settings: Settings,
+    shared: &'a Shared<'a>,
+    sequences: Sequences,
+    running: Vec<Running<'m>>,
+    /// The next in the queue, when it does not fit into the memory yet: nobody overtakes it.
+    next: Option<Arc<Flight>>,
+    swept: Instant,
+}
+
+impl<'m, M: Model> Scheduler<'_, 'm, M> {
+    /// Fills the batch from the queue, waiting for a request if it is empty; `false` when there
+    /// will be none any more.
+    fn admit(&mut self) -> bool {
+        self.let_go();
+        while self.running.len() < self.settings.slots.get() {
+            let Some(flight) = self.next_flight() else {
+                break;
+            };
+            if !flight.is_wanted() {
+                self.forget(&flight);
+                continue;
+            }
+            match self.make_room(&flight) {
+                Ok(true) => self.join(&flight),
+                Ok(false) => {
+                    self.next = Some(flight);
+                    break;
+                }
+                Err(error) => self.fail(&flight, error),
+            }
+        }
+        self.shared.queue.set_running(self.running.len());
+        !self.running.is_empty()
+    }
+
+    fn next_flight(&mut self) -> Option<Arc<Flight>> {
+        let next = self.next.take();
+        next.or_else(|| {
+            if self.running.is_empty() {
+                self.shared.queue.set_running(0);
+                self.shared.queue.pop()
+            } else {
+                self.shared.queue.try_pop()
+            }
+        })
+    }
+
+    /// Ends the sequences whose answers nobody wants any more, and drops such requests from the
+    /// queue now and then.
+    fn let_go(&mut self) {
+        let unwanted: Vec<_> = self
+            .running
+            .extract_if(.., |running| !running.flight.is_wanted())
+            .collect();
+        for running in unwanted {
+            self.forget(&running.flight);
+            self.release(&running);
+        }
+        if self.swept.elapsed() >= SWEEP_EVERY {
+            for flight in self.shared.queue.take_unwanted() {
+                self.forget(&flight);
+            }
+            self.swept = Instant::now();
+        }
+    }
+
+    /// Evicts kept sequences until `flight` fits beside what runs; `false` if it does not.
+    fn make_room(&mut self, flight: &Flight) -> Result<bool, Error> {
+        let context_tokens = self.settings.context_tokens;
+        let reserved = |flight: &Flight| Running::reserved_tokens(flight, context_tokens);
+        let running: usize = self
+            .running
+            .iter()
+            .map(|running| reserved(&running.flight))
+            .sum();
+        let needed = running + reserved(flight);
+        let tokens = self.settings.size.tokens.get();
+        loop {
+            if needed + self.sequences.kept_tokens() <= tokens {
+                return Ok(true);
+            }
+            if !self.sequences.evict(&mut self.context)? {
+                return Ok(false);
+            }
+        }
+    }
+
+    fn join(&mut self, flight: &Arc<Flight>) {
+        let place = match self.sequences.take(&mut self.context, flight.prompt()) {
+            Ok(place) => place,
+            Err(error) => return self.fail(flight, error),
+        };
+        let prefixes = self.sequences.counts();
+        self.shared
+            .counts
+            .update(|counts| counts.prefixes = prefixes);
+        let tokenizer = self.model.tokenizer();
+        let context_tokens = self.settings.context_tokens;
+        match Running::new(Arc::clone(flight), place, tokenizer, context_tokens) {
+            Ok(running) => self.running.push(running),
+            Err(error) => {
+                let _ = self.sequences.release(&mut self.context, place.sequence);
+                self.fail(flight, error);
+            }
+        }
+    }
+
+    /// What each sequence takes in, by its number in the batch.
+    fn plan(&self) -> Vec<(usize, Part)> {
+        let mut left = self.settings.size.pass_tokens.get();
+        let (answers, prompts): (Vec<_>, Vec<_>) =
+            (0..self.running.len()).partition(|&index| self.running[index].prompt_left() == 0);
+        let mut plan: Vec<_> = answers
+            .into_iter()
+            .map(|index| (index, Part::Answer))
+            .collect();
+        left -= plan.len();
+        for index in prompts {
+            let count = self.running[index].prompt_left().min(left);
+            if count > 0 {
+                plan.push((index, Part::Prompt(count)));
+                left -= count;
+            }
+        }
+        plan
+    }
+
+    /// One pass over the model, and a token for each sequence that has its logits.
+    fn pass(&mut self) {
+        let plan = self.plan();
+        let steps: Vec<_> = plan
+            .iter()
+            .map(|&(index, part)| self.running[index].step(part))
+            .collect();
+        let context = &mut self.context;
+        let started = Instant::now();
+        let outcome = catch_unwind(AssertUnwindSafe(|| context.forward(&steps)));
+        let wall = started.elapsed();
+        let answers = plan.iter().filter(|&&(_, part)| part == Part::Answer);
+        self.shared.counts.count_pass(&steps, answers.count());
+        match outcome {
+            Ok(Ok(())) => self.choose(&plan, wall),
+            Ok(Err(error)) => self.fail_pass(&plan, &error),
+            Err(_panic) => self.start_over(),
+        }
+    }
+
+    /// Lets each sequence of the pass choose from its logits, and ends those that are through.
+    fn choose(&mut self, plan: &[(usize, Part)], wall: Duration) {
+        let mut ended = Vec::new();
+        for (step, &(index, part)) in plan.iter().enumerate() {
+            let running = &mut self.running[index];
+            running.passed(part, wall);
+            let Some(logits) = self.context.logits(step) else {
+                continue;
+            };
+            match running.choose(logits) {
+                Ok(None) => {}
+                Ok(Some(stop)) => ended.push((index, Ok(stop))),
+                Err(error) => ended.push((index, Err(error))),
+            }
+        }
+        ended.sort_unstable_by_key(|&(index, _)| std::cmp::Reverse(index));
+        for (index, outcome) in ended {
+            let running = self.running.remove(index);
+            match outcome {
+                Ok(stop) => self.end(running, stop),
+                Err(error) => {
+                    self.release(&running);
+                    self.fail(&running.flight, error);
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, running: Running<'m>, stop: StopReason) {
+        let sequence = running.sequence;
+        let (flight, computed, held) = running.end(stop);
+        // What cannot be kept is lost to later requests only.
+        let _ = self.sequences.give_back(&mut self.context, sequence, held);
+        let prefixes = self.sequences.counts();
+        self.shared
+            .counts
+            .update(|counts| counts.prefixes = prefixes);
+        if let Some(responses) = self.shared.responses {
+            responses.keep(&flight, &computed.kept);
+        }
+        flight.finish(&Ok(computed));
+    }
+
+    fn fail_pass(&mut self, plan: &[(usize, Part)], error: &Error) {
+        let mut indices: Vec<usize> = plan.iter().map(|&(index, _)| index).collect();
+        indices.sort_unstable_by(|a, b| b.cmp(a));
+        for index in indices {
+            let running = self.running.remove(index);
+            self.release(&running);
+            self.fail(&running.flight, error.clone());
+        }
+    }
+
+    /// After a panic: whatever state it left, no sequence goes on from there.
+    fn start_over(&mut self) {
+        for running in std::mem::take(&mut self.running) {
+            self.release(&running);
+            self.fail(&running.flight, Error::EngineStopped);
+        }
+        while self.sequences.evict(&mut self.context).unwrap_or(false) {}
+    }
+
+    fn release(&mut self, running: &Running<'_>) {
+        // A backend that cannot empty a sequence says so when it is used again.
+        let _ = self.sequences.release(&mut self.context, running.sequence);
+    }
+
+    fn fail(&self, flight: &Arc<Flight>, error: Error) {
+        self.forget(flight);
+        flight.finish(&Err(error));
+    }
+
+    fn forget(&self, flight: &Arc<Flight>) {
+        if let Some(responses) = self.shared.responses {
+            responses.forget(flight);
+        }
+    }
+}
