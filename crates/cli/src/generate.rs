@@ -1,0 +1,54 @@
+//! An engine for language models, whatever its backend.
+//!
+//! The server and `run` are written against this trait alone, so that a backend changes neither.
+
+use inferno_inference::Error;
+use inferno_inference::backend::Model;
+use inferno_inference::engine::counts::Counts;
+use inferno_inference::engine::{CancelHandle, Engine, Event, Request};
+
+/// Gets what happens to a request, on the thread that computes: it must not wait.
+pub(crate) type Sink = Box<dyn FnMut(Event) + Send>;
+
+/// Answers prompts.
+pub(crate) trait Generate: Send + Sync {
+    /// Puts a request into the queue; `sink` gets its answer as it grows and then the end.
+    ///
+    /// # Errors
+    /// Those of [`Engine::submit_to`]; `sink` is then not called.
+    fn submit(&self, request: Request, sink: Sink) -> Result<CancelHandle, Error>;
+
+    /// What the engine has done so far, and what it is doing now.
+    fn counts(&self) -> Counts;
+
+    /// Tokens that fit into one sequence, prompt and answer together.
+    fn context_tokens(&self) -> usize;
+
+    /// Lets no more requests in and serves those that are there.
+    fn drain(&self);
+
+    /// Lets no more requests in, and refuses those that wait.
+    fn stop(&self);
+}
+
+impl<M: Model> Generate for Engine<M> {
+    fn submit(&self, request: Request, sink: Sink) -> Result<CancelHandle, Error> {
+        self.submit_to(request, sink)
+    }
+
+    fn counts(&self) -> Counts {
+        Self::counts(self)
+    }
+
+    fn context_tokens(&self) -> usize {
+        Self::context_tokens(self)
+    }
+
+    fn drain(&self) {
+        Self::drain(self);
+    }
+
+    fn stop(&self) {
+        Self::stop(self);
+    }
+}

@@ -1,0 +1,191 @@
+//! The server: models behind an OpenAI-compatible HTTP interface.
+//!
+//! Takes connections; gives answers, and an error with one shape for whatever is wrong. It knows
+//! models only as [`Generate`] and [`Embed`]. Nothing here is trusted that a client sends, and no
+//! client can hold the engine: answers are buffered per request, a client that goes away withdraws
+//! its request, and one that does not read loses its connection.
+//!
+//! - [`accept`], `connection`, `timed_writes`: connections, from the first to the drained last
+//! - `authorization`, `body`, [`error`]: what every request passes
+//! - `generation`, `generation_body`, `unsupported`, `answer`, `reply`, `event_stream`: answers to
+//!   prompts
+//! - `embeddings`: directions of texts
+//! - `status`: what the server says about itself
+
+pub(crate) mod accept;
+mod answer;
+mod authorization;
+mod body;
+mod connection;
+mod embeddings;
+mod error;
+mod event_stream;
+mod generation;
+mod generation_body;
+mod reply;
+mod status;
+mod timed_writes;
+mod unsupported;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{Method, Uri};
+use axum::middleware;
+use axum::response::Response;
+use axum::routing::{get, post};
+use tokio::sync::Semaphore;
+
+use crate::api_key::ApiKey;
+use crate::embed::Embed;
+use crate::generate::Generate;
+use crate::instruments::Instruments;
+use error::ApiError;
+use reply::Shape;
+
+/// What one client or one request may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Allowance {
+    /// Connections at the same time; more wait to be accepted.
+    pub(crate) connections: usize,
+    /// Bytes of a body.
+    pub(crate) body_bytes: usize,
+    /// Tokens of an answer whose request names no number.
+    pub(crate) answer_tokens: NonZeroUsize,
+    /// From a connection's first byte, or from the last answer, until the next head is complete.
+    pub(crate) head: Duration,
+    /// From a head until its body is complete.
+    pub(crate) body: Duration,
+    /// From submission until an answer is complete.
+    pub(crate) answer: Duration,
+    /// For which a client may read nothing of what is ready for it.
+    pub(crate) reading: Duration,
+    /// From the signal until everything that was taken is answered.
+    pub(crate) drain: Duration,
+}
+
+/// What all requests share.
+pub(crate) struct Server {
+    engine: Arc<dyn Generate>,
+    model_name: String,
+    embedder: Option<Arc<dyn Embed>>,
+    /// One batch of texts is embedded at a time.
+    embedding_turn: Arc<Semaphore>,
+    api_key: Option<ApiKey>,
+    allowance: Allowance,
+    instruments: Arc<Instruments>,
+    /// Seconds since 1970.
+    started: u64,
+    is_draining: AtomicBool,
+}
+
+impl Server {
+    /// A server that takes requests. Without an embedder it has no embeddings; without a key
+    /// everybody who reaches it may use it.
+    pub(crate) fn new(
+        engine: Arc<dyn Generate>,
+        model_name: String,
+        embedder: Option<Arc<dyn Embed>>,
+        api_key: Option<ApiKey>,
+        allowance: Allowance,
+    ) -> Self {
+        Self {
+            engine,
+            model_name,
+            embedder,
+            embedding_turn: Arc::new(Semaphore::new(1)),
+            api_key,
+            allowance,
+            instruments: Arc::new(Instruments::new()),
+            started: unix_seconds(),
+            is_draining: AtomicBool::new(false),
+        }
+    }
+
+    /// Takes no more prompts and answers those that are there.
+    fn drain(&self) {
+        self.is_draining.store(true, Ordering::Relaxed);
+        self.engine.drain();
+    }
+
+    /// Refuses what waits.
+    fn stop(&self) {
+        self.engine.stop();
+    }
+
+    fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
+    }
+
+    /// Requests that wait or are computed. One that is on its way from the queue into the batch is
+    /// in neither number.
+    fn load(&self) -> usize {
+        let counts = self.engine.counts();
+        counts.waiting + counts.running
+    }
+}
+
+/// Which request is answered by what.
+fn router(server: &Arc<Server>) -> Router {
+    let protected: Router<Arc<Server>> = Router::new()
+        .route("/v1/chat/completions", post(chat))
+        .route("/v1/completions", post(completion))
+        .route("/v1/embeddings", post(embed))
+        .route(
+            "/v1/models",
+            get(|State(server): State<Arc<Server>>| async move { status::models(&server) }),
+        )
+        .route(
+            "/metrics",
+            get(|State(server): State<Arc<Server>>| async move { status::metrics(&server) }),
+        )
+        .route_layer(middleware::from_fn_with_state(
+            Arc::clone(server),
+            authorization::require_key,
+        ));
+    Router::<Arc<Server>>::new()
+        .route(
+            "/health",
+            get(|State(server): State<Arc<Server>>| async move { status::health(&server) }),
+        )
+        .route(
+            "/health/ready",
+            get(|State(server): State<Arc<Server>>| async move { status::ready(&server) }),
+        )
+        .merge(protected)
+        .method_not_allowed_fallback(|method: Method, uri: Uri| async move {
+            ApiError::method_not_allowed(&method, uri.path())
+        })
+        .fallback(|uri: Uri| async move { ApiError::unknown_route(uri.path()) })
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(server),
+            error::count,
+        ))
+        .with_state(Arc::clone(server))
+}
+
+async fn chat(State(server): State<Arc<Server>>, request: Request) -> Result<Response, ApiError> {
+    generation::answer(&server, Shape::Chat, request).await
+}
+
+async fn completion(
+    State(server): State<Arc<Server>>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    generation::answer(&server, Shape::Completion, request).await
+}
+
+async fn embed(State(server): State<Arc<Server>>, request: Request) -> Result<Response, ApiError> {
+    embeddings::answer(&server, request).await
+}
+
+/// Seconds since 1970.
+fn unix_seconds() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,103 @@
+//! What is left when a run is ended before its time.
+
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::program::Folder;
+
+/// Time for anything that a test waits for: far more than it takes.
+const LONG: Duration = Duration::from_secs(50);
+
+/// A run that would take hours, in its first process.
+fn endless(folder: &Folder) -> Child {
+    folder
+        .inferno()
+        .args([
+            "performance-benchmark",
+            "benchmark",
+            "--bench-type",
+            "inference",
+        ])
+        .args(["--iterations", "100000000", "--threads", "1"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary starts")
+}
+
+fn wait_until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(started.elapsed() < LONG, "waited too long until {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The result so far, once requests are in it.
+fn partial(folder: &Folder) -> Value {
+    let path = folder.path("benchmark_results/inference_benchmark.json");
+    wait_until("samples are written", || {
+        let text = std::fs::read_to_string(&path).ok()?;
+        let result: Value = serde_json::from_str(&text).expect("whole, whenever it is read");
+        (!result["processes"].as_array()?.is_empty()).then_some(result)
+    })
+}
+
+/// The processes that `parent` has started.
+#[cfg(target_os = "linux")]
+fn children(parent: u32) -> Vec<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{parent}/task")).expect("threads");
+    let lists = tasks
+        .flatten()
+        .map(|task| std::fs::read_to_string(task.path().join("children")));
+    let text: String = lists.flatten().collect();
+    text.split_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .collect()
+}
+
+/// Whether a process is gone, or a zombie that nobody has reaped yet.
+#[cfg(target_os = "linux")]
+fn is_gone(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| {
+        let state = stat.rsplit(')').next().unwrap_or_default();
+        state.trim_start().starts_with('Z')
+    })
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_run_that_is_killed_leaves_its_samples_and_no_process() {
+    let folder = Folder::new();
+    let mut child = endless(&folder);
+    let result = partial(&folder);
+    assert_eq!(result["complete"], false);
+    assert!(result["processes"][0]["load_ns"].as_u64() > Some(0));
+    let workers = children(child.id());
+    assert!(!workers.is_empty(), "a measuring process runs");
+    child.kill().expect("killed");
+    child.wait().expect("it ends");
+    wait_until("the measuring process ends", || {
+        workers.iter().all(|pid| is_gone(*pid)).then_some(())
+    });
+    assert_eq!(partial(&folder)["complete"], false);
+}
+
+#[test]
+fn an_interrupt_keeps_what_was_measured() {
+    let folder = Folder::new();
+    let mut child = endless(&folder);
+    partial(&folder);
+    kill_process(Pid::from_child(&child), Signal::INT).expect("the process is there");
+    let code = wait_until("the process ends", || child.try_wait().expect("a child"));
+    assert_eq!(code.code(), Some(130));
+    let result = partial(&folder);
+    assert_eq!(result["complete"], false);
+    assert!(result["avg_latency_ms"].as_f64() > Some(0.0));
+}

@@ -1,0 +1,10 @@
+//! `inferno performance-benchmark baseline | benchmark | compare` through the real binary, on the
+//! synthetic model with few requests: what is written, what is read, what is refused, what is left when
+//! it is killed. How fast the model is does not matter here.
+
+mod baseline;
+mod comparison;
+mod documents;
+mod ending;
+mod program;
+mod suites;

@@ -1,0 +1,12 @@
+//! The real binary with the synthetic model: the server through a socket, and the other commands.
+//!
+//! Each test has a server of its own on a free port, so they run beside each other.
+
+mod answers;
+mod ending;
+mod export;
+mod http;
+mod program;
+mod refusals;
+mod run;
+mod streams;

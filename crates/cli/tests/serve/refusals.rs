@@ -1,0 +1,155 @@
+//! What is not answered: each refusal has its status and the one shape of errors.
+
+use std::io::{Read as _, Write as _};
+
+use serde_json::{Value, json};
+
+use crate::http::{Exchange, connect, get, post};
+use crate::program::{Server, inferno, model};
+
+/// The error of a response with `status`.
+fn error(exchange: Exchange, status: u16) -> Value {
+    assert_eq!(exchange.status, status);
+    let error = exchange.json()["error"].clone();
+    for member in ["message", "type", "param", "code"] {
+        assert!(error.get(member).is_some(), "{member} in {error}");
+    }
+    assert!(error["message"].is_string(), "{error}");
+    error
+}
+
+#[test]
+fn requests_that_make_no_sense_are_refused() {
+    let server = Server::start(&["--max-body-bytes", "20000"]);
+    let chat = "/v1/chat/completions";
+    let message = json!([{ "role": "user", "content": "Hi" }]);
+    let long = json!({ "prompt": "word ".repeat(3000) }).to_string();
+    for (path, body, status, param, code) in [
+        (chat, "{\"messages\": [", 400, Value::Null, Value::Null),
+        (chat, "{}", 400, json!("messages"), Value::Null),
+        (
+            chat,
+            &*json!({ "messages": message, "n": 2 }).to_string(),
+            400,
+            json!("n"),
+            Value::Null,
+        ),
+        (
+            chat,
+            &*json!({ "messages": message, "max_tokens": "many" }).to_string(),
+            400,
+            json!("max_tokens"),
+            Value::Null,
+        ),
+        (
+            chat,
+            &*json!({ "messages": message, "model": "gpt" }).to_string(),
+            404,
+            json!("model"),
+            json!("model_not_found"),
+        ),
+        (
+            "/v1/completions",
+            &*long,
+            400,
+            Value::Null,
+            json!("context_length_exceeded"),
+        ),
+        (
+            "/v1/embeddings",
+            "{\"input\": \"a\"}",
+            404,
+            Value::Null,
+            json!("model_not_found"),
+        ),
+    ] {
+        let error = error(Exchange::begin(server.address, &post(path, body)), status);
+        assert_eq!(
+            (&error["param"], &error["code"]),
+            (&param, &code),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_body_that_is_too_long_or_no_json_is_refused() {
+    let server = Server::start(&["--max-body-bytes", "1000"]);
+    // The announced length is enough: nothing of the body is sent.
+    let announced = post("/v1/completions", "").replace("Length: 0", "Length: 1001");
+    let refused = error(Exchange::begin(server.address, &announced), 413);
+    assert_eq!(refused["code"], "body_too_large");
+    let text = post("/v1/completions", "{}").replace("application/json", "text/plain");
+    error(Exchange::begin(server.address, &text), 415);
+}
+
+#[test]
+fn unknown_routes_and_methods_are_refused() {
+    let server = Server::start(&[]);
+    let unknown = error(Exchange::begin(server.address, &get("/v2/chat", "")), 404);
+    assert_eq!(unknown["code"], "unknown_url");
+    let method = get("/v1/chat/completions", "");
+    error(Exchange::begin(server.address, &method), 405);
+}
+
+#[test]
+fn a_protected_server_wants_its_key() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("key");
+    std::fs::write(&file, "secret\n").expect("a file");
+    let server = Server::start(&["--api-key-file", file.to_str().expect("a path")]);
+    for headers in ["", "Authorization: Bearer wrong\r\n"] {
+        for path in ["/v1/models", "/metrics"] {
+            let exchange = Exchange::begin(server.address, &get(path, headers));
+            assert_eq!(exchange.header("www-authenticate"), Some("Bearer"));
+            assert_eq!(error(exchange, 401)["code"], "invalid_api_key");
+        }
+    }
+    let key = "Authorization: Bearer secret\r\n";
+    let shown = Exchange::begin(server.address, &get("/v1/models", key));
+    assert_eq!(shown.status, 200);
+    let health = Exchange::begin(server.address, &get("/health", ""));
+    assert_eq!(health.status, 200);
+}
+
+#[test]
+fn a_server_for_other_machines_wants_a_key() {
+    let output = inferno()
+        .args(["serve", "--host", "0.0.0.0", "--port", "0", "--model"])
+        .arg(model())
+        .output()
+        .expect("the binary runs");
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("--api-key-file"), "{told}");
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn a_port_that_is_taken_is_a_usage_error() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let output = inferno()
+        .args(["serve", "--port", &port, "--model"])
+        .arg(model())
+        .output()
+        .expect("the binary runs");
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("--port"), "{told}");
+}
+
+#[test]
+fn a_slow_client_loses_its_connection() {
+    let server = Server::start(&["--header-timeout", "0.2", "--body-timeout", "0.2"]);
+    let mut head = connect(server.address);
+    head.write_all(b"GET /health HTTP/1.1\r\nHost:")
+        .expect("half a head");
+    let mut rest = Vec::new();
+    // Closed or reset: either way it has come to an end.
+    let _ = head.read_to_end(&mut rest);
+    assert!(!String::from_utf8_lossy(&rest).contains("200 OK"));
+    let body = post("/v1/completions", "").replace("Length: 0", "Length: 10");
+    let late = error(Exchange::begin(server.address, &body), 408);
+    assert_eq!(late["code"], "body_timeout");
+}
