@@ -1,6 +1,6 @@
 #!/bin/sh
 # Usage: ensure-tool.sh PACKAGE PURPOSE COMMAND...
-# Sees to it that one of the COMMANDs is there. Installs the PACKAGE where it may (root on a
+# Sees to it that one of the COMMANDs is there; one with a slash is a pattern of files. Installs the PACKAGE where it may (root on a
 # Debian-like system); elsewhere says so, and the tests that need it skip themselves.
 set -eu
 
@@ -8,9 +8,20 @@ package=$1
 purpose=$2
 shift 2
 for name in "$@"; do
-    if command -v "$name" >/dev/null 2>&1; then
-        exit 0
-    fi
+    case $name in
+    */*)
+        # Unquoted: the shell is to find the files.
+        # shellcheck disable=SC2086
+        if ls $name >/dev/null 2>&1; then
+            exit 0
+        fi
+        ;;
+    *)
+        if command -v "$name" >/dev/null 2>&1; then
+            exit 0
+        fi
+        ;;
+    esac
 done
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "installing $package for $purpose" >&2

@@ -10,9 +10,9 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use inferno_benches::side_by_side::{self, Pairs};
-use inferno_benches::{budget, model};
+use inferno_benches::{budget, model, pool};
 use inferno_inference::backend::{Backend, Context, ContextSize, Logits, Model, Sequence, Step};
-use inferno_inference::candle::{CandleBackend, threads};
+use inferno_inference::candle::CandleBackend;
 
 /// Time for all pairs, without `INFERNO_BENCH_BUDGET`.
 const BUDGET: Duration = Duration::from_mins(2);
@@ -141,30 +141,17 @@ fn size() -> ContextSize {
 }
 
 fn main() {
-    let threads = thread_count();
     #[expect(
         unsafe_code,
         reason = "the number of threads passes through the environment"
     )]
     // SAFETY: nothing has been started yet; this is the only thread.
-    let pool = unsafe { threads::start_pool(threads) };
-    pool.expect("the pool is made once, here");
+    let threads = unsafe { pool::start() };
     let file = model::file();
     println!("model: {}; {threads} threads", file.name());
     let candle = load(&CandleBackend, &file);
     let mut candle = candle.context(size()).expect("a context");
     compare(&mut candle, threads, &file);
-}
-
-fn thread_count() -> NonZeroUsize {
-    let text = std::env::var("INFERNO_BENCH_THREADS").unwrap_or_default();
-    if text.is_empty() {
-        return threads::available();
-    }
-    text.parse().unwrap_or_else(|_| {
-        eprintln!("error: INFERNO_BENCH_THREADS=`{text}` is no number of threads");
-        std::process::exit(2);
-    })
 }
 
 fn load<B: Backend>(backend: &B, file: &model::ModelFile) -> B::Model {

@@ -9,6 +9,8 @@
 //! - [`budget`], [`selection`], [`groups`]: how long, and which parts
 //! - [`figures`], [`side_by_side`], [`scalability`]: what is told of it
 //! - [`key_patterns`]: what caches are asked for
+//! - [`sample_inputs`]: what models are asked that answer in batches; `fetched`: where those are
+//!   (feature `onnx`)
 //! - [`counting_allocator`]: what is asked of the allocator
 //! - [`flamegraph`], [`sampled_profile`], [`stacks`], [`drawing`]: where the time is spent
 
@@ -16,6 +18,8 @@ pub mod budget;
 pub mod closed_loop;
 pub mod counting_allocator;
 pub mod drawing;
+#[cfg(feature = "onnx")]
+pub mod fetched;
 pub mod figures;
 pub mod flamegraph;
 pub mod groups;
@@ -23,6 +27,7 @@ pub mod key_patterns;
 pub mod model;
 pub mod pool;
 pub mod requests;
+pub mod sample_inputs;
 pub mod sampled_profile;
 pub mod scalability;
 pub mod selection;

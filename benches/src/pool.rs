@@ -30,7 +30,8 @@ pub unsafe fn start() -> NonZeroUsize {
     count
 }
 
-fn count() -> NonZeroUsize {
+/// How many threads there are to be. Ends the program when `INFERNO_BENCH_THREADS` is no number.
+pub fn count() -> NonZeroUsize {
     let text = std::env::var("INFERNO_BENCH_THREADS").unwrap_or_default();
     if text.is_empty() {
         return threads::available();

@@ -69,7 +69,7 @@ enum Model {
     Left,
 }
 
-const SUITES: [Suite; 8] = [
+const SUITES: [Suite; 9] = [
     Suite {
         name: "pgo",
         about: "baseline and candidate of the verified pair, five groups",
@@ -138,6 +138,19 @@ const SUITES: [Suite; 8] = [
         about: "flamegraphs, pprof profiles, functions with the most time, in flamegraphs/",
         expected: "60 s after the build",
         cargo: &["--package=inferno-benches", "--bench=profiling_benchmark"],
+        harness: Harness::Own,
+        model: Model::Default,
+    },
+    Suite {
+        name: "batched_models",
+        about: "classifying and embedding through the batcher, kept answers, each beside another way",
+        expected: "2 min after the build; needs `cargo xtask model fetch` of magika, minilm, \
+                   minilm-int8-onnx and onnxruntime",
+        cargo: &[
+            "--package=inferno-benches",
+            "--bench=batched_models",
+            "--features=onnx",
+        ],
         harness: Harness::Own,
         model: Model::Default,
     },

@@ -1,8 +1,10 @@
-//! `cargo xtask test`: the fast tests, or with `--slow` all of them.
+//! `cargo xtask test`: the fast tests, or with `--slow` all of them, or those of the heavy backends.
 
 use clap::Args;
 use inferno_pgo::assets;
 use xshell::{Shell, cmd};
+
+mod backends;
 
 use crate::error::Result;
 use crate::project;
@@ -13,11 +15,18 @@ pub(crate) struct Arguments {
     /// Also the tests named `slow_…`: the pipeline on the fixtures, the real model, real fetches
     #[arg(long)]
     slow: bool,
+    /// Only the tests of the backends llama (needs cmake, a C++ compiler and libclang) and onnx, on the
+    /// real models, which are fetched
+    #[arg(long, conflicts_with = "slow")]
+    backends: bool,
     /// Only tests whose name contains this
     filter: Option<String>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
+    if arguments.backends {
+        return backends::run(arguments.filter.as_deref());
+    }
     let tool = setup::tool()?;
     eprintln!("llvm-profdata {} at {}", tool.version, tool.path.display());
     let sh = Shell::new()?;

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use inferno_inference::Error;
 use inferno_inference::backend::{Backend, BatchModel, Embedding};
 use inferno_inference::batching::{Batcher, BatcherConfig};
-use inferno_inference::candle::bert::CandleEmbeddingBackend;
+use inferno_inference::candle::bert::{CandleEmbeddingBackend, DeviceName};
 
 use crate::failure::Failure;
 use crate::model_file;
@@ -37,6 +37,24 @@ pub(crate) enum EmbeddingBackendName {
     Onnx,
 }
 
+/// A device that computes, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum EmbeddingDevice {
+    /// The processor.
+    Cpu,
+    /// The first GPU, by CUDA: for the backend candle, built with the feature `cuda`.
+    Cuda,
+}
+
+impl From<EmbeddingDevice> for DeviceName {
+    fn from(device: EmbeddingDevice) -> Self {
+        match device {
+            EmbeddingDevice::Cpu => Self::Cpu,
+            EmbeddingDevice::Cuda => Self::Cuda,
+        }
+    }
+}
+
 /// Options that say what embeds texts.
 #[derive(Debug, Args)]
 pub(crate) struct EmbeddingOptions {
@@ -47,6 +65,10 @@ pub(crate) struct EmbeddingOptions {
     /// What computes embeddings
     #[arg(long, value_enum, default_value = "candle")]
     embedding_backend: EmbeddingBackendName,
+
+    /// Where the backend candle computes embeddings
+    #[arg(long, value_enum, default_value = "cpu")]
+    embedding_device: EmbeddingDevice,
 
     /// ONNX Runtime's shared library; needed for `--embedding-backend onnx`
     #[arg(long, value_name = "FILE", env = "ORT_DYLIB_PATH")]
@@ -60,7 +82,10 @@ impl EmbeddingOptions {
             return Ok(None);
         };
         let embedder = match self.embedding_backend {
-            EmbeddingBackendName::Candle => start(&CandleEmbeddingBackend, path)?,
+            EmbeddingBackendName::Candle => {
+                let device = self.embedding_device.into();
+                start(&CandleEmbeddingBackend { device }, path)?
+            }
             EmbeddingBackendName::Onnx => self.start_onnx(path, threads)?,
         };
         Ok(Some(embedder))

@@ -119,6 +119,16 @@ pub enum Error {
         /// The next step.
         hint: &'static str,
     },
+    /// The device on which to compute is not there, or this build cannot use it.
+    #[error("the {backend} backend cannot use {device}: {problem}")]
+    NoDevice {
+        /// The backend's name.
+        backend: &'static str,
+        /// The device that was asked for.
+        device: &'static str,
+        /// What was tried and what happened.
+        problem: String,
+    },
     /// The request was lost because serving it panicked, or because the engine was dropped.
     #[error("the engine stopped before the request was served")]
     EngineStopped,
@@ -161,6 +171,10 @@ impl Error {
             Self::Overloaded { .. } => "send fewer requests at once, or try again later",
             Self::DeadlineExceeded { .. } => "allow more time, or ask for fewer tokens",
             Self::MissingLibrary { hint, .. } => hint,
+            Self::NoDevice { .. } => {
+                "build with `--features cuda` on a machine with CUDA's toolkit and a GPU, or compute on \
+                 the device cpu"
+            }
             Self::NotFinite => "the model file is probably damaged: fetch it again",
             Self::UnknownToken { .. }
             | Self::Tokenize(_)
@@ -176,7 +190,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::InvalidSetting { .. } | Self::ThreadsFixed { .. } => 2,
-            Self::MissingLibrary { .. } => 20,
+            Self::MissingLibrary { .. } | Self::NoDevice { .. } => 20,
             _ => 1,
         }
     }

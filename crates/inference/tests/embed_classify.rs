@@ -18,7 +18,7 @@ use inferno_inference::Error;
 use inferno_inference::backend::{Backend, BatchModel, Embedding};
 use inferno_inference::batching::{Batcher, BatcherConfig, Request};
 #[cfg(feature = "candle")]
-use inferno_inference::candle::bert::{CandleEmbedder, CandleEmbeddingBackend};
+use inferno_inference::candle::bert::{CandleEmbedder, CandleEmbeddingBackend, DeviceName};
 #[cfg(feature = "onnx")]
 use inferno_inference::onnx::{OnnxEmbedder, OnnxEmbeddingBackend, OnnxSettings};
 use variables::named;
@@ -121,7 +121,7 @@ fn tiny(_test: &str) -> Option<Subject<CandleEmbedder>> {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tiny-bert");
         tiny_bert::write(&folder, &tiny_bert::tensors(), &tiny_bert::config());
         Arc::new(
-            CandleEmbeddingBackend
+            CandleEmbeddingBackend::default()
                 .load(&folder)
                 .expect("the tiny model"),
         )
@@ -137,7 +137,13 @@ fn tiny(_test: &str) -> Option<Subject<CandleEmbedder>> {
 fn candle(test: &str) -> Option<Subject<CandleEmbedder>> {
     static MODEL: OnceLock<Arc<CandleEmbedder>> = OnceLock::new();
     let path = named("INFERNO_TEST_MINILM", test)?;
-    let load = || Arc::new(CandleEmbeddingBackend.load(&path).expect("the model"));
+    let load = || {
+        Arc::new(
+            CandleEmbeddingBackend::default()
+                .load(&path)
+                .expect("the model"),
+        )
+    };
     Some(Subject {
         model: Arc::clone(MODEL.get_or_init(load)),
         min_cosine: 0.999_99,
@@ -375,7 +381,11 @@ fn the_arithmetic_is_that_of_bert() {
 fn a_damaged_or_foreign_model_is_refused() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let folder = directory.path();
-    let load = || CandleEmbeddingBackend.load(folder).expect_err("refused");
+    let load = || {
+        CandleEmbeddingBackend::default()
+            .load(folder)
+            .expect_err("refused")
+    };
     let (tensors, config) = (tiny_bert::tensors(), tiny_bert::config());
     assert!(matches!(load(), Error::Io { .. }), "there is nothing");
 
@@ -412,4 +422,16 @@ fn a_damaged_or_foreign_model_is_refused() {
     std::fs::write(&main, &whole).expect("writing");
     std::fs::remove_file(folder.join("tokenizer.json")).expect("removing");
     assert!(load().to_string().contains("tokenizer.json"));
+}
+
+#[cfg(all(feature = "candle", not(feature = "cuda")))]
+#[test]
+fn a_device_that_is_not_there_is_an_error_with_a_next_step() {
+    let device = DeviceName::Cuda;
+    let error = CandleEmbeddingBackend { device }
+        .load(Path::new("/nonexistent"))
+        .expect_err("there is no such device");
+    assert!(matches!(error, Error::NoDevice { .. }), "{error:?}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("cuda")));
+    assert_eq!(error.exit_code(), 20);
 }

@@ -16,10 +16,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use inferno_inference::Error;
 use inferno_inference::backend::{Backend, BatchModel, Embedding};
-use inferno_inference::candle::bert::CandleEmbeddingBackend;
+use inferno_inference::candle::bert::{CandleEmbeddingBackend, DeviceName};
 use inferno_inference::candle::threads;
 use sha2::{Digest, Sha256};
 
@@ -49,9 +49,29 @@ struct Args {
     #[arg(long, value_name = "N", default_value = "1")]
     threads: NonZeroUsize,
 
+    /// Where to compute; `cuda` needs the feature of that name, and a GPU.
+    #[arg(long, value_enum, default_value = "cpu")]
+    device: DeviceArg,
+
     /// Serve requests from stdin, one JSON object per line.
     #[arg(long)]
     worker: bool,
+}
+
+/// A device, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DeviceArg {
+    Cpu,
+    Cuda,
+}
+
+impl From<DeviceArg> for DeviceName {
+    fn from(device: DeviceArg) -> Self {
+        match device {
+            DeviceArg::Cpu => Self::Cpu,
+            DeviceArg::Cuda => Self::Cuda,
+        }
+    }
 }
 
 /// Why the program cannot go on.
@@ -121,7 +141,10 @@ fn execute(args: &Args, started: Instant) -> Result<(), Failure> {
     )]
     // SAFETY: this is the only thread.
     unsafe { threads::start_pool(args.threads) }?;
-    let model = CandleEmbeddingBackend.load(&args.model_path)?;
+    let model = CandleEmbeddingBackend {
+        device: args.device.into(),
+    }
+    .load(&args.model_path)?;
     match &args.texts {
         Some(path) if !args.worker => run(&model, args, path, started.elapsed()),
         _ => worker::serve(&model, args.batch, started),

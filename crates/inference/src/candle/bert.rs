@@ -1,4 +1,4 @@
-//! BERT models that embed texts, in the safetensors format, computed on the CPU by candle.
+//! BERT models that embed texts, in the safetensors format, computed by candle.
 //!
 //! Takes a folder with `model.safetensors`, `config.json` and `tokenizer.json`; gives a model that
 //! turns texts into directions: the mean of the last hidden states, brought to length 1, as
@@ -6,6 +6,7 @@
 //! for, and none is left over; a configuration that asks for other arithmetic is an error.
 
 mod config;
+mod device;
 mod encoder;
 mod tensors;
 
@@ -16,7 +17,9 @@ use crate::backend::{Backend, BatchModel, Embedding};
 use crate::embedding::{MAX_TOKENS, TOKENIZER_FILE, TextEncoder, embed};
 use crate::error::Error;
 use crate::model_folder::{ModelFolder, corrupt};
+use candle_core::Device;
 use config::Config;
+pub use device::DeviceName;
 use encoder::Encoder;
 use tensors::Tensors;
 
@@ -28,7 +31,10 @@ const CONFIG_FILE: &str = "config.json";
 
 /// Loads BERT models that embed texts.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct CandleEmbeddingBackend;
+pub struct CandleEmbeddingBackend {
+    /// Where they are computed. Models for generation know the CPU alone: their kernels are ours.
+    pub device: DeviceName,
+}
 
 impl Backend for CandleEmbeddingBackend {
     type Model = CandleEmbedder;
@@ -37,7 +43,7 @@ impl Backend for CandleEmbeddingBackend {
 
     /// Loads the model whose `model.safetensors`, or its folder, is at `path`.
     fn load(&self, path: &Path) -> Result<CandleEmbedder, Error> {
-        CandleEmbedder::load(&ModelFolder::new(path, MODEL_FILE))
+        CandleEmbedder::load(&ModelFolder::new(path, MODEL_FILE), &self.device.open()?)
     }
 }
 
@@ -50,7 +56,7 @@ pub struct CandleEmbedder {
 }
 
 impl CandleEmbedder {
-    fn load(folder: &ModelFolder) -> Result<Self, Error> {
+    fn load(folder: &ModelFolder, device: &Device) -> Result<Self, Error> {
         let config = Config::load(&folder.beside(CONFIG_FILE))?;
         let tokenizer = folder.beside(TOKENIZER_FILE);
         let text = TextEncoder::load(&tokenizer, MAX_TOKENS.min(config.positions))?;
@@ -62,7 +68,7 @@ impl CandleEmbedder {
             );
             return Err(corrupt(&tokenizer, problem));
         }
-        let tensors = Tensors::load(folder.main())?;
+        let tensors = Tensors::load(folder.main(), device)?;
         let encoder =
             Encoder::load(tensors, config).map_err(|problem| problem.in_file(folder.main()))?;
         Ok(Self { text, encoder })

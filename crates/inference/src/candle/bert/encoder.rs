@@ -55,13 +55,13 @@ impl Encoder {
     /// The hidden states of all tokens, one after the other.
     pub(super) fn forward(&self, batch: &PaddedBatch) -> candle_core::Result<Vec<f32>> {
         let (rows, columns) = (batch.rows(), batch.columns());
-        let tokens = Tensor::from_slice(batch.tokens(), rows * columns, &Device::Cpu)?;
+        let tokens = Tensor::from_slice(batch.tokens(), rows * columns, self.words.device())?;
         let words = self.words.embedding(&tokens)?;
         let states = words
             .reshape((rows, columns, self.hidden_size))?
             .broadcast_add(&self.places.narrow(0, 0, columns)?)?
             .reshape((rows * columns, self.hidden_size))?;
-        let mask = mask(batch)?;
+        let mask = mask(batch, self.words.device())?;
         let mut states = self.norm.forward(&states)?;
         for layer in &self.layers {
             states = layer.forward(&states, &mask)?;
@@ -71,12 +71,12 @@ impl Encoder {
 }
 
 /// What is added to the scores of each text's tokens: nothing, or minus infinity for what fills up.
-fn mask(batch: &PaddedBatch) -> candle_core::Result<Tensor> {
+fn mask(batch: &PaddedBatch, device: &Device) -> candle_core::Result<Tensor> {
     let added = batch
         .mask()
         .map(|is_text| if is_text { 0.0 } else { f32::NEG_INFINITY });
     let shape = (batch.rows(), 1, 1, batch.columns());
-    Tensor::from_vec(added.collect::<Vec<f32>>(), shape, &Device::Cpu)
+    Tensor::from_vec(added.collect::<Vec<f32>>(), shape, device)
 }
 
 /// The weights of one layer.

@@ -25,10 +25,10 @@ const NOT_NEEDED: [&str; 3] = [
 pub(super) struct Tensors(HashMap<String, Tensor>);
 
 impl Tensors {
-    /// All tensors of the file at `path`.
-    pub(super) fn load(path: &Path) -> Result<Self, Error> {
+    /// All tensors of the file at `path`, on `device`.
+    pub(super) fn load(path: &Path, device: &Device) -> Result<Self, Error> {
         let bytes = read_file(path)?;
-        load_buffer(&bytes, &Device::Cpu)
+        load_buffer(&bytes, device)
             .map(Self)
             .map_err(|error| corrupt(path, error.to_string()))
     }
