@@ -77,7 +77,7 @@ fn main() {
     };
     let magika = batcher(&MagikaBackend::new(settings.clone()), "magika");
     let int8 = batcher(&OnnxEmbeddingBackend::new(settings), "minilm-int8-onnx");
-    let candle = batcher(&CandleEmbeddingBackend, "minilm");
+    let candle = batcher(&CandleEmbeddingBackend::default(), "minilm");
     let (name, language_model) = model::load().unwrap_or_else(|error| refuse(&error));
     println!("{threads} threads");
     let share = budget::or(BUDGET) / PARTS as u32;

@@ -1,5 +1,5 @@
 //! The backends side by side on one model: how fast a prompt is taken in, how fast one answer is
-//! computed, and how much faster many answers are computed together.
+//! computed, how much faster many answers are computed together, and whether the company changes them.
 //!
 //! Candle against llama.cpp (feature `llama`), pass by pass in turn, same threads, same tokens.
 //! Contexts are measured, without the engine. Without `llama` candle is told against itself.
@@ -109,6 +109,13 @@ const PROMPT: [u32; PROMPT_TOKENS] = {
     tokens
 };
 
+/// What is read for the comparison of numbers: ordinary language, on which the best token is often clear.
+const TEXT: &str = "A lighthouse keeper who had lived alone for thirty years wrote in his diary every evening. \
+                    He noted the wind, the height of the waves and the ships that passed. One day he found \
+                    that somebody else had written the line for the next day, in his own hand, and it began \
+                    with the words: do not open the door tonight, whoever knocks, and whatever you may hear. \
+                    He laughed, closed the book and went to bed. At midnight there was a knock.";
+
 fn empty(context: &mut impl Context, sequences: usize) {
     for sequence in 0..sequences {
         context
@@ -131,6 +138,89 @@ fn forward(context: &mut impl Context, steps: &[(usize, &[u32])]) {
     assert!(logits[0].is_finite());
 }
 
+/// What the numbers after the same tokens owe to how these were taken in.
+struct Rounding {
+    /// Largest difference of a logit.
+    largest: f32,
+    /// Standard deviation of the logits, over all positions.
+    deviation: f32,
+    /// Positions whose best token is another one.
+    other_best: usize,
+    positions: usize,
+}
+
+impl Rounding {
+    /// Of the logits position by position.
+    fn between(some: &[Vec<f32>], others: &[Vec<f32>]) -> Self {
+        let differences = some.iter().flatten().zip(others.iter().flatten());
+        let largest = differences.fold(0.0, |largest, (a, b)| f32::max(largest, (a - b).abs()));
+        let is_other = |(a, b): &(&Vec<f32>, &Vec<f32>)| best(a) != best(b);
+        let values: Vec<f64> = some.iter().flatten().copied().map(f64::from).collect();
+        Self {
+            largest,
+            deviation: deviation(&values),
+            other_best: some.iter().zip(others).filter(is_other).count(),
+            positions: some.len(),
+        }
+    }
+}
+
+/// The logits after each token, with all before it taken in by one pass.
+fn logits_at_once(context: &mut impl Context, tokens: &[u32]) -> Vec<Vec<f32>> {
+    let prompts = (1..=tokens.len()).map(|length| {
+        empty(context, BATCH);
+        forward(context, &[(0, &tokens[..length])]);
+        context.logits(0).expect("logits").to_vec()
+    });
+    prompts.collect()
+}
+
+/// The logits of the last of `sequences` that take in the same tokens one by one.
+fn logits_of(context: &mut impl Context, tokens: &[u32], sequences: usize) -> Vec<Vec<f32>> {
+    empty(context, BATCH);
+    let mut all = Vec::with_capacity(tokens.len());
+    for token in tokens {
+        let steps: Vec<_> = (0..sequences)
+            .map(|sequence| (sequence, std::slice::from_ref(token)))
+            .collect();
+        forward(context, &steps);
+        all.push(context.logits(sequences - 1).expect("logits").to_vec());
+    }
+    all
+}
+
+fn best(logits: &[f32]) -> usize {
+    let mut best = 0;
+    for (token, logit) in logits.iter().enumerate() {
+        if *logit > logits[best] {
+            best = token;
+        }
+    }
+    best
+}
+
+fn deviation(values: &[f64]) -> f32 {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (squares / count).sqrt() as f32
+}
+
+fn print_rounding(name: &str, context: &mut impl Context, tokens: &[u32]) {
+    let one_by_one = logits_of(context, tokens, 1);
+    for (what, others) in [
+        ("beside 24 others", logits_of(context, tokens, BATCH)),
+        ("in one pass", logits_at_once(context, tokens)),
+    ] {
+        let rounding = Rounding::between(&one_by_one, &others);
+        println!(
+            "{name}: tokens one by one and {what}: logits differ by {:.4} at most (their standard \
+             deviation is {:.2}), and the best token is another at {} of {} positions",
+            rounding.largest, rounding.deviation, rounding.other_best, rounding.positions
+        );
+    }
+}
+
 fn size() -> ContextSize {
     let count = |number| NonZeroUsize::new(number).expect("not zero");
     ContextSize {
@@ -149,9 +239,10 @@ fn main() {
     let threads = unsafe { pool::start() };
     let file = model::file();
     println!("model: {}; {threads} threads", file.name());
-    let candle = load(&CandleBackend, &file);
-    let mut candle = candle.context(size()).expect("a context");
-    compare(&mut candle, threads, &file);
+    let model = load(&CandleBackend, &file);
+    let text = model.tokenizer().encode(TEXT).expect("a plain text");
+    let mut candle = model.context(size()).expect("a context");
+    compare(&mut candle, threads, &file, &text);
 }
 
 fn load<B: Backend>(backend: &B, file: &model::ModelFile) -> B::Model {
@@ -163,7 +254,12 @@ fn load<B: Backend>(backend: &B, file: &model::ModelFile) -> B::Model {
 
 /// Candle's rates, and how much longer llama.cpp takes.
 #[cfg(feature = "llama")]
-fn compare(candle: &mut impl Context, threads: NonZeroUsize, file: &model::ModelFile) {
+fn compare(
+    candle: &mut impl Context,
+    threads: NonZeroUsize,
+    file: &model::ModelFile,
+    text: &[u32],
+) {
     let llama = load(&inferno_inference::llama::LlamaBackend { threads }, file);
     let mut llama = llama.context(size()).expect("a context");
     for work in Work::ALL {
@@ -176,11 +272,13 @@ fn compare(candle: &mut impl Context, threads: NonZeroUsize, file: &model::Model
     ] {
         print_batch(name, &pairs);
     }
+    print_rounding("candle", candle, text);
+    print_rounding("llama", &mut llama, text);
 }
 
 /// Candle's rates; against itself, which says how far the machine wanders.
 #[cfg(not(feature = "llama"))]
-fn compare(candle: &mut impl Context, _: NonZeroUsize, _: &model::ModelFile) {
+fn compare(candle: &mut impl Context, _: NonZeroUsize, _: &model::ModelFile, text: &[u32]) {
     for work in Work::ALL {
         let both = RefCell::new(&mut *candle);
         let pairs = side_by_side::run(
@@ -191,6 +289,7 @@ fn compare(candle: &mut impl Context, _: NonZeroUsize, _: &model::ModelFile) {
         print(work, &pairs, ("candle", "candle again"));
     }
     print_batch("candle", &batch_against_prefill(candle));
+    print_rounding("candle", candle, text);
 }
 
 fn share() -> Duration {

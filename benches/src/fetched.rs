@@ -114,7 +114,7 @@ mod tests {
 
     fn local(state: State) -> LocalModel {
         LocalModel {
-            model: inferno_provision::entry("magika").expect("in the catalogue"),
+            model: inferno_provision::entry("magika").expect("an entry"),
             path: PathBuf::from("models/magika/model.onnx"),
             state,
         }

@@ -127,7 +127,7 @@ pub fn contents(count: usize) -> Vec<Content> {
         .collect()
 }
 
-/// `count` sentences of some 8 to 30 words.
+/// `count` sentences of some 8 to 32 words.
 pub fn texts(count: usize) -> Vec<String> {
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
     (0..count).map(|_| sentence(&mut random)).collect()
@@ -158,8 +158,8 @@ fn code(size_bytes: usize, random: &mut ChaCha8Rng) -> String {
         let limit = random.random_range(1..1000);
         let _ = write!(
             text,
-            "\n\ndef {verb}_{noun}(names, limit={limit}):\n    \"\"\"{}\"\"\"\n    found = []\n    for \
-             {noun} in names:\n        if len({noun}) > limit:\n            \
+            "\n\ndef {verb}_{noun}(names, limit={limit}):\n    \"\"\"{}\"\"\"\n    found = []\n    \
+             for {noun} in names:\n        if len({noun}) > limit:\n            \
              found.append({noun}.strip())\n    return found\n",
             sentence(random)
         );
@@ -175,8 +175,8 @@ fn json(size_bytes: usize, random: &mut ChaCha8Rng) -> String {
         id += 1;
         let _ = write!(
             text,
-            "{comma}\n    {{\n      \"id\": {id},\n      \"name\": \"{}\",\n      \"note\": \"{}\",\n      \
-             \"size\": {:.2},\n      \"active\": {}\n    }}",
+            "{comma}\n    {{\n      \"id\": {id},\n      \"name\": \"{}\",\n      \
+             \"note\": \"{}\",\n      \"size\": {:.2},\n      \"active\": {}\n    }}",
             one_of(&NOUNS, random),
             sentence(random),
             100.0 * random.random::<f64>(),

@@ -143,7 +143,7 @@ const SUITES: [Suite; 9] = [
     },
     Suite {
         name: "batched_models",
-        about: "classifying and embedding through the batcher, kept answers, each beside another way",
+        about: "classifying and embedding through the batcher, kept answers, side by side",
         expected: "2 min after the build; needs `cargo xtask model fetch` of magika, minilm, \
                    minilm-int8-onnx and onnxruntime",
         cargo: &[

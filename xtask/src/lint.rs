@@ -14,7 +14,7 @@ pub(crate) fn run() -> Result<u8> {
         "cargo clippy --workspace --all-targets --features inferno-inference/candle -- -D warnings"
     )
     .run()?;
-    for manifest in fixtures(&sh)? {
+    for manifest in packages_outside(&sh)? {
         cmd!(sh, "cargo fmt --check --manifest-path {manifest}").run()?;
     }
     if which::which("shellcheck").is_ok() {
@@ -29,9 +29,10 @@ pub(crate) fn run() -> Result<u8> {
     Ok(inferno_pgo::exit::ANSWERED)
 }
 
-/// The fixtures are packages of their own, outside the workspace.
-fn fixtures(sh: &Shell) -> Result<Vec<std::path::PathBuf>> {
+/// The fixtures and the fuzz targets are packages of their own, outside the workspace.
+fn packages_outside(sh: &Shell) -> Result<Vec<std::path::PathBuf>> {
     let entries = sh.read_dir("fixtures")?;
-    let manifests = entries.into_iter().map(|entry| entry.join("Cargo.toml"));
+    let directories = entries.into_iter().chain(["fuzz".into()]);
+    let manifests = directories.map(|directory| directory.join("Cargo.toml"));
     Ok(manifests.filter(|manifest| manifest.is_file()).collect())
 }

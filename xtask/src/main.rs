@@ -9,6 +9,7 @@ mod calibrate;
 mod compare;
 mod doctor;
 mod error;
+mod fuzz;
 mod lint;
 mod model;
 mod pgo;
@@ -51,6 +52,8 @@ enum Command {
     Lint,
     /// Run the tests
     Test(test::Arguments),
+    /// Fuzz whatever reads bytes from outside
+    Fuzz(fuzz::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -79,6 +82,7 @@ fn run(command: Command) -> Result<u8> {
         Command::Doctor => doctor::run(),
         Command::Lint => lint::run(),
         Command::Test(arguments) => test::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
     }
 }
 

@@ -10,6 +10,7 @@
 //! - `generation`, `generation_body`, `unsupported`, `answer`, `reply`, `event_stream`: answers to
 //!   prompts
 //! - `embeddings`: directions of texts
+//! - [`request_check`]: what is made of a body, without a server
 //! - `status`: what the server says about itself
 
 pub(crate) mod accept;
@@ -23,6 +24,7 @@ mod event_stream;
 mod generation;
 mod generation_body;
 mod reply;
+pub(crate) mod request_check;
 mod status;
 mod timed_writes;
 mod unsupported;

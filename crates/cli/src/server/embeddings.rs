@@ -50,6 +50,29 @@ enum Encoding {
     Base64,
 }
 
+impl EmbeddingBody {
+    /// The texts, when the body is sent to the model called `model_name`, and how their directions
+    /// are to be written.
+    fn into_texts(self, model_name: &str) -> Result<(Vec<String>, Encoding), ApiError> {
+        if let Some(model) = self.model.as_deref().filter(|model| *model != model_name) {
+            return Err(ApiError::unknown_model(model, model_name));
+        }
+        // `user` takes no turns here: there is one queue.
+        let mut rest = self.rest;
+        rest.remove("user");
+        unsupported::check(&rest)?;
+        let texts = self.input.into_vec();
+        check_texts(&texts)?;
+        Ok((texts, self.encoding_format.unwrap_or_default()))
+    }
+}
+
+/// Whether `bytes` are a body that the model called `model_name` can answer.
+pub(super) fn check(bytes: &[u8], model_name: &str) -> Result<(), ApiError> {
+    let body: EmbeddingBody = body::parse(bytes)?;
+    body.into_texts(model_name).map(drop)
+}
+
 /// Answers `request`.
 pub(super) async fn answer(server: &Arc<Server>, request: Request) -> Result<Response, ApiError> {
     let started = Instant::now();
@@ -74,15 +97,7 @@ async fn embed(server: &Server, request: Request) -> Result<Value, ApiError> {
     let embedder = server.embedder.as_ref().ok_or_else(ApiError::no_embedder)?;
     let body: EmbeddingBody = body::read(request, &server.allowance).await?;
     let name = embedder.name();
-    if let Some(model) = body.model.as_deref().filter(|model| *model != name) {
-        return Err(ApiError::unknown_model(model, name));
-    }
-    // `user` takes no turns here: there is one queue.
-    let mut rest = body.rest;
-    rest.remove("user");
-    unsupported::check(&rest)?;
-    let texts = body.input.into_vec();
-    check_texts(&texts)?;
+    let (texts, encoding) = body.into_texts(name)?;
     let embedded = timeout(
         server.allowance.answer,
         in_turn(server, Arc::clone(embedder), texts),
@@ -90,7 +105,6 @@ async fn embed(server: &Server, request: Request) -> Result<Value, ApiError> {
     let embeddings = embedded
         .await
         .unwrap_or_else(|_elapsed| Err(ApiError::deadline_exceeded()))?;
-    let encoding = body.encoding_format.unwrap_or_default();
     Ok(document(name, &embeddings, encoding))
 }
 

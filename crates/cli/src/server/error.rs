@@ -194,6 +194,11 @@ impl ApiError {
         }
     }
 
+    /// The status of the answer.
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// What kind of error it is.
     pub(super) fn kind(&self) -> ErrorKind {
         self.kind

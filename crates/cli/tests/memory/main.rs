@@ -2,8 +2,8 @@
 //! that leaks on purpose.
 //!
 //! The product has no way to leak: the leaking engine is a test double, which runs the very cycles
-//! of the command. They are taken in by their source files, because the command belongs to a
-//! binary.
+//! of the command. They are taken in by their source files, because they are the command's
+//! own and not part of the library's interface.
 
 #[path = "../../src/performance_benchmark/memory_profile/cycle.rs"]
 mod cycle;
