@@ -170,17 +170,27 @@ fn byte_pairs(metadata: &Metadata, tokens: &[String]) -> Result<BPE, Problem> {
     let merges = metadata
         .strings("tokenizer.ggml.merges")?
         .iter()
-        .map(|merge| {
-            merge
-                .split_once(' ')
-                .map(|(left, right)| (left.to_owned(), right.to_owned()))
-                .ok_or_else(|| Problem::corrupt(format!("the merge {merge:?} has no two parts")))
-        })
+        .map(|merge| parts_of(merge, &vocabulary))
         .collect::<Result<Vec<_>, _>>()?;
     BPE::builder()
         .vocab_and_merges(vocabulary, merges)
         .build()
         .map_err(|error| Problem::corrupt(format!("its vocabulary and merges do not fit: {error}")))
+}
+
+/// The two tokens that `merge` makes one of. That there is such a token is checked here: the builder
+/// panics where it would be longer than all others.
+fn parts_of(merge: &str, vocabulary: &Vocab) -> Result<(String, String), Problem> {
+    let (left, right) = merge
+        .split_once(' ')
+        .ok_or_else(|| Problem::corrupt(format!("the merge {merge:?} has no two parts")))?;
+    if vocabulary.contains_key(&format!("{left}{right}")) {
+        Ok((left.to_owned(), right.to_owned()))
+    } else {
+        Err(Problem::corrupt(format!(
+            "the merge {merge:?} makes no token of its vocabulary"
+        )))
+    }
 }
 
 /// How text is cut before merging, by the names that llama.cpp gives in `tokenizer.ggml.pre`.

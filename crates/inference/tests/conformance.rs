@@ -113,12 +113,31 @@ fn encode(model: &impl Model, text: &str) -> Vec<u32> {
     model.tokenizer().encode(text).expect("encoding")
 }
 
-/// Logits may differ by rounding where a backend computes many tokens at once in another order.
-fn assert_close(left: &[f32], right: &[f32]) {
+/// How far logits may differ with the number of tokens in a pass, as a share of the largest.
+trait Rounding {
+    const SHARE: f32;
+}
+
+/// Each row is computed on its own.
+#[cfg(feature = "candle")]
+impl Rounding for inferno_inference::candle::CandleModel {
+    const SHARE: f32 = 0.0;
+}
+
+/// Other kernels for one row than for many, with sums in half precision: 2⁻¹¹ per step, over some.
+#[cfg(feature = "llama")]
+impl Rounding for inferno_inference::llama::LlamaModel {
+    const SHARE: f32 = 1e-2;
+}
+
+fn assert_close(left: &[f32], right: &[f32], share: f32) {
     assert_eq!(left.len(), right.len());
     let largest = left.iter().fold(1.0_f32, |max, value| max.max(value.abs()));
     for (left, right) in left.iter().zip(right) {
-        assert!((left - right).abs() <= 1e-3 * largest, "{left} and {right}");
+        assert!(
+            (left - right).abs() <= share * largest,
+            "{left} and {right}"
+        );
     }
 }
 
@@ -268,7 +287,7 @@ fn an_error_leaves_the_sequence_as_it_was(model: Arc<impl Model>) {
     let mut undisturbed = single(model.as_ref()).expect("a sequence");
     undisturbed.prefill(&tokens).expect("prefill");
     let expected = undisturbed.decode(tokens[0]).expect("decode");
-    assert_close(disturbed.decode(tokens[0]).expect("decode"), expected);
+    assert_eq!(disturbed.decode(tokens[0]).expect("decode"), expected);
 }
 
 fn an_emptied_sequence_is_like_a_new_one(model: Arc<impl Model>) {
@@ -282,10 +301,10 @@ fn an_emptied_sequence_is_like_a_new_one(model: Arc<impl Model>) {
     assert_eq!(reused.position(), 0);
     let mut new = single(model.as_ref()).expect("a sequence");
     let expected = new.prefill(&two).expect("prefill");
-    assert_close(reused.prefill(&two).expect("prefill"), expected);
+    assert_eq!(reused.prefill(&two).expect("prefill"), expected);
 }
 
-fn prefill_equals_decoding_one_by_one(model: Arc<impl Model>) {
+fn prefill_equals_decoding_one_by_one<M: Model + Rounding>(model: Arc<M>) {
     let tokens = encode(
         model.as_ref(),
         &"A sentence with a few more words. ".repeat(12),
@@ -297,10 +316,11 @@ fn prefill_equals_decoding_one_by_one(model: Arc<impl Model>) {
     for &token in &tokens {
         logits = one_by_one.decode(token).expect("decode").to_vec();
     }
-    assert_close(&logits, &expected);
+    assert_close(&logits, &expected, M::SHARE);
     let mut in_parts = single(model.as_ref()).expect("a sequence");
     in_parts.prefill(&tokens[..5]).expect("prefill");
-    assert_close(in_parts.prefill(&tokens[5..]).expect("prefill"), &expected);
+    let in_parts = in_parts.prefill(&tokens[5..]).expect("prefill");
+    assert_close(in_parts, &expected, M::SHARE);
 }
 
 fn sequences_do_not_disturb_each_other(model: Arc<impl Model>) {
@@ -315,7 +335,7 @@ fn sequences_do_not_disturb_each_other(model: Arc<impl Model>) {
     let mut second = single(model.as_ref()).expect("a sequence");
     first.prefill(&one).expect("prefill");
     second.prefill(&two).expect("prefill");
-    assert_close(first.decode(one[0]).expect("decode"), expected);
+    assert_eq!(first.decode(one[0]).expect("decode"), expected);
 }
 
 fn concurrent_requests_equal_serial_ones(model: Arc<impl Model>) {
@@ -336,7 +356,7 @@ fn concurrent_requests_equal_serial_ones(model: Arc<impl Model>) {
     assert_eq!(answers(1), answers(3));
 }
 
-fn a_shared_beginning_is_like_a_computed_one(model: Arc<impl Model>) {
+fn a_shared_beginning_is_like_a_computed_one<M: Model + Rounding>(model: Arc<M>) {
     let tokens = encode(model.as_ref(), "One story that begins like another");
     let rest = encode(model.as_ref(), " and ends in its own way");
     let whole = [&tokens[..], &rest].concat();
@@ -363,7 +383,7 @@ fn a_shared_beginning_is_like_a_computed_one(model: Arc<impl Model>) {
     context
         .forward(&[step(0, &rest), step(1, &rest)])
         .expect("a pass");
-    assert_close(context.logits(1).expect("wanted"), &expected);
+    assert_close(context.logits(1).expect("wanted"), &expected, M::SHARE);
     assert_eq!(context.position(Sequence(0)), 3 + rest.len());
 }
 

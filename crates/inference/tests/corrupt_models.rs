@@ -289,7 +289,7 @@ fn well_formed_files_that_make_no_sense_say_why() {
         entry.expect("the key is in the model").1 = value;
     }
     type Change = fn(&mut File);
-    let cases: [(&str, Change); 12] = [
+    let cases: [(&str, Change); 13] = [
         ("general.architecture\" is missing", |file| {
             file.metadata.clear();
         }),
@@ -329,6 +329,11 @@ fn well_formed_files_that_make_no_sense_say_why() {
             set(file, "tokenizer.ggml.token_type", Value::I32s(vec![1]));
             set(file, "tokenizer.ggml.merges", Value::Strings(Vec::new()));
             set(file, "tokenizer.ggml.eos_token_id", Value::U32(0));
+        }),
+        // Longer than any token.
+        ("makes no token", |file| {
+            let merge = format!("{} b", "a".repeat(1000));
+            set(file, "tokenizer.ggml.merges", Value::Strings(vec![merge]));
         }),
         ("is there twice", |file| {
             let again = file.tensors[0].clone();

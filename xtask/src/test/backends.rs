@@ -21,7 +21,7 @@ const FILES: [(&str, &str); 5] = [
 ];
 
 /// Packages with such features.
-const PACKAGES: [&str; 2] = ["inferno-inference", "inferno-cli"];
+const PACKAGES: [&str; 3] = ["inferno-inference", "inferno-cli", "inferno-benches"];
 
 pub(super) fn run(filter: Option<&str>) -> Result<u8> {
     let sh = Shell::new()?;
@@ -30,27 +30,32 @@ pub(super) fn run(filter: Option<&str>) -> Result<u8> {
         let path = assets::fetch(|progress| inferno_provision::fetch_model(name, progress))?;
         sh.set_var(variable, path);
     }
-    let features = match missing_for_llama() {
-        None => "llama,onnx",
+    let backends: &[&str] = match missing_for_llama() {
+        None => &["llama", "onnx"],
         Some(missing) => {
             eprintln!(
                 "SKIPPED the backend llama: there is no {missing}; docs/BACKENDS.md says what it needs"
             );
-            "onnx"
+            &["onnx"]
         }
     };
-    for package in PACKAGES {
-        cmd!(
-            sh,
-            "cargo clippy --package {package} --all-targets --features {features} -- -D warnings"
-        )
-        .run()?;
-        cmd!(
-            sh,
-            "cargo test --package {package} --features {features} -- {filter...} --skip slow_"
-        )
-        .run()?;
-    }
+    // In one command each: with other packages, what they have in common is compiled anew.
+    let features: Vec<String> = PACKAGES
+        .iter()
+        .flat_map(|package| backends.iter().map(move |name| format!("{package}/{name}")))
+        .collect();
+    let features = features.join(",");
+    let [engine, cli, benches] = PACKAGES;
+    cmd!(
+        sh,
+        "cargo clippy -p {engine} -p {cli} -p {benches} --all-targets --features {features} -- -D warnings"
+    )
+    .run()?;
+    cmd!(
+        sh,
+        "cargo test -p {engine} -p {cli} -p {benches} --features {features} -- {filter...} --skip slow_"
+    )
+    .run()?;
     Ok(inferno_pgo::exit::ANSWERED)
 }
 

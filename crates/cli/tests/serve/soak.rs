@@ -54,7 +54,7 @@ const MEMORY_GROWTH: (f64, u64) = (0.05, 2_000_000);
 /// The warm-up's length is this part of the load's, within bounds: all that grows once is to have
 /// grown.
 const WARM_UP_PART: u32 = 4;
-const WARM_UP_BOUNDS: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(60));
+const WARM_UP_BOUNDS: (Duration, Duration) = (Duration::from_secs(10), Duration::from_mins(1));
 
 /// For how long the server is overloaded.
 fn length() -> Duration {
