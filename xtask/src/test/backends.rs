@@ -20,6 +20,14 @@ const FILES: [(&str, &str); 5] = [
     ("ORT_DYLIB_PATH", "onnxruntime"),
 ];
 
+/// The tests that are written once for all backends, or are about one of these.
+const TESTS: [&str; 4] = [
+    "conformance",
+    "embed_classify",
+    "engine_faults",
+    "onnx_models",
+];
+
 /// Packages with such features.
 const PACKAGES: [&str; 3] = ["inferno-inference", "inferno-cli", "inferno-benches"];
 
@@ -39,21 +47,22 @@ pub(super) fn run(filter: Option<&str>) -> Result<u8> {
             &["onnx"]
         }
     };
-    // In one command each: with other packages, what they have in common is compiled anew.
     let features: Vec<String> = PACKAGES
         .iter()
         .flat_map(|package| backends.iter().map(move |name| format!("{package}/{name}")))
+        .chain(["inferno-inference/candle".to_owned()])
         .collect();
     let features = features.join(",");
-    let [engine, cli, benches] = PACKAGES;
+    // Of the whole workspace, as in the other commands: what they have in common is not compiled anew.
     cmd!(
         sh,
-        "cargo clippy -p {engine} -p {cli} -p {benches} --all-targets --features {features} -- -D warnings"
+        "cargo clippy --workspace --all-targets --features {features} -- -D warnings"
     )
     .run()?;
+    let tests = TESTS.map(|name| ["--test", name]).concat();
     cmd!(
         sh,
-        "cargo test -p {engine} -p {cli} -p {benches} --features {features} -- {filter...} --skip slow_"
+        "cargo test --workspace --exclude xtask --features {features} {tests...} -- {filter...} --skip slow_"
     )
     .run()?;
     Ok(inferno_pgo::exit::ANSWERED)

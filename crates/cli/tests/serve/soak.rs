@@ -1,6 +1,6 @@
 //! A server that is asked for twice of what it can do, by clients of every kind, for a while.
 //!
-//! For 20 seconds, or as long as `INFERNO_SOAK_SECONDS` says. By hand, for ten minutes:
+//! It wants the machine for itself, so it runs by hand, for as long as `INFERNO_SOAK_SECONDS` says:
 //!
 //! ```sh
 //! INFERNO_SOAK_SECONDS=600 cargo test -p inferno-cli --test serve -- slow_a_server_survives
@@ -52,15 +52,19 @@ const MAX_BODY_BYTES: usize = 40_000;
 const MEMORY_GROWTH: (f64, u64) = (0.05, 2_000_000);
 
 /// The warm-up's length is this part of the load's, within bounds: all that grows once is to have
-/// grown.
-const WARM_UP_PART: u32 = 4;
-const WARM_UP_BOUNDS: (Duration, Duration) = (Duration::from_secs(10), Duration::from_mins(1));
+/// grown. The allocator's reserves per thread take some four minutes.
+const WARM_UP_PART: u32 = 2;
+const WARM_UP_BOUNDS: (Duration, Duration) = (Duration::from_secs(10), Duration::from_mins(5));
 
-/// For how long the server is overloaded.
-fn length() -> Duration {
-    let seconds = std::env::var("INFERNO_SOAK_SECONDS").unwrap_or_else(|_| "20".to_owned());
+/// A load that says something about memory: after a shorter one's warm-up it still grows.
+const TELLING: Duration = Duration::from_mins(5);
+
+/// For how long the server is overloaded, if at all.
+fn length() -> Option<Duration> {
+    let seconds = std::env::var("INFERNO_SOAK_SECONDS").ok()?;
     let seconds = seconds.parse::<u64>();
-    Duration::from_secs(seconds.expect("INFERNO_SOAK_SECONDS is a whole number of seconds"))
+    let seconds = seconds.expect("INFERNO_SOAK_SECONDS is a whole number of seconds");
+    Some(Duration::from_secs(seconds))
 }
 
 /// A server whose limits are so low that they are reached.
@@ -91,7 +95,13 @@ fn start() -> Server {
 
 #[test]
 fn slow_a_server_survives_twice_its_capacity() {
-    let length = length();
+    let Some(length) = length() else {
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED slow_a_server_survives_twice_its_capacity: set INFERNO_SOAK_SECONDS to run it"
+        );
+        return;
+    };
     let mut server = start();
     let site = Site::record(server.address);
     let before_warm_up = load::capacity(&site);
@@ -141,7 +151,7 @@ fn slow_a_server_survives_twice_its_capacity() {
     assert_eq!(tally.ended("503"), 0, "nobody has told it to end");
     let internal = "inferno_errors_total{kind=\"internal\"}";
     assert!(metric(server.address, internal) < 0.5, "it broke inside");
-    if let Some((before, after)) = before.zip(after) {
+    if let Some((before, after)) = before.zip(after).filter(|_| length >= TELLING) {
         assert_eq!(growth(before, after), None);
     }
     ending::drain(&mut server, &site);

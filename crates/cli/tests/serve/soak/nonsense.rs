@@ -114,7 +114,7 @@ impl Nonsense {
                 Self::refused("no such route", get(path, ""), status)
             }
             16 => {
-                let header = format!("X: {}\r\n", "x".repeat(100_000));
+                let header = format!("X: {}\r\n", "x".repeat(400_000));
                 Self::hardly_http("a long head", get("/health", &header), &[431])
             }
             _ => Self::hardly_http("no HTTP", garbage(random), &[400]),
