@@ -28,8 +28,8 @@ use inferno_inference::backend::{Backend, BatchModel, Embedding, Model as _};
 use inferno_inference::batching::{Batcher, BatcherConfig, Request, Ticket};
 use inferno_inference::candle::CandleModel;
 use inferno_inference::candle::bert::CandleEmbeddingBackend;
+use inferno_inference::engine::Source;
 use inferno_inference::engine::response::ResponseCacheConfig;
-use inferno_inference::engine::{Completion, Engine, EngineConfig, Source};
 use inferno_inference::onnx::{
     MagikaBackend, MagikaClassifier, OnnxEmbeddingBackend, OnnxSettings,
 };
@@ -265,48 +265,34 @@ fn print(
 
 fn keep(model: &Arc<CandleModel>, share: Duration) {
     let prompt = requests::prompt(model.tokenizer(), PROMPT_TOKENS, 0);
-    let keeping = engine(
+    let keeping = requests::engine(
         model,
         Some(ResponseCacheConfig {
             max_bytes: 1 << 24,
             time_to_live: Duration::from_hours(24),
         }),
     );
-    let computing = engine(model, None);
-    let first = answer(&keeping, &prompt);
+    let computing = requests::engine(model, None);
+    let first = requests::answer(&keeping, &prompt, ANSWER_TOKENS);
     assert_eq!(first.source, Source::Computed, "nothing is kept yet");
     for clients in HIT_CLIENTS {
         let pairs = side_by_side::run(
             share,
             || {
                 by_clients(clients, HITS, |_| {
-                    let kept = answer(&keeping, &prompt);
+                    let kept = requests::answer(&keeping, &prompt, ANSWER_TOKENS);
                     assert_eq!(kept.source, Source::Cached);
                     assert_eq!(kept.tokens, first.tokens);
                 });
             },
             || {
-                let computed = answer(&computing, &prompt);
+                let computed = requests::answer(&computing, &prompt, ANSWER_TOKENS);
                 assert_eq!(computed.source, Source::Computed);
                 assert_eq!(computed.tokens, first.tokens, "the same answer");
             },
         );
         print_hits(clients, first.prompt_tokens, &pairs);
     }
-}
-
-fn engine(model: &Arc<CandleModel>, responses: Option<ResponseCacheConfig>) -> Engine<CandleModel> {
-    let config = EngineConfig {
-        responses,
-        ..EngineConfig::default()
-    };
-    Engine::new(Arc::clone(model), config).expect("an engine")
-}
-
-fn answer(engine: &Engine<CandleModel>, prompt: &str) -> Completion {
-    let request = requests::greedy(prompt, ANSWER_TOKENS, "");
-    let ticket = engine.submit(request).expect("an empty queue");
-    ticket.wait().expect("served")
 }
 
 fn print_hits(clients: usize, prompt_tokens: usize, pairs: &Pairs) {

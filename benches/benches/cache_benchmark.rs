@@ -18,8 +18,8 @@ use inferno_benches::key_patterns::{Pattern, share_of_repeats};
 use inferno_benches::{budget, flamegraph, model, pool, requests, selection};
 use inferno_inference::backend::Model as _;
 use inferno_inference::candle::CandleModel;
+use inferno_inference::engine::Source;
 use inferno_inference::engine::response::ResponseCacheConfig;
-use inferno_inference::engine::{Completion, Engine, EngineConfig, Source};
 use inferno_measure::performance::cache as theory;
 use inferno_measure::stats::median;
 use moka::notification::RemovalCause;
@@ -244,8 +244,8 @@ fn print_row(pattern: Pattern, capacity: usize, sequences: &[Vec<usize>]) -> Opt
 
 /// The same requests through an engine that keeps answers and through one that does not.
 fn latency(model: &Arc<CandleModel>, share: Duration) {
-    let plain = engine(model, None);
-    let keeping = engine(
+    let plain = requests::engine(model, None);
+    let keeping = requests::engine(
         model,
         Some(ResponseCacheConfig {
             max_bytes: 1 << 24,
@@ -261,7 +261,9 @@ fn latency(model: &Arc<CandleModel>, share: Duration) {
             )
         })
         .collect();
-    let trial = answer(&plain, &prompts[0]).timings.total;
+    let trial = requests::answer(&plain, &prompts[0], ANSWER_TOKENS)
+        .timings
+        .total;
     let fitting = share.as_secs_f64() / 2.0 / trial.as_secs_f64().max(1e-6);
     let count = (fitting as usize).clamp(FEWEST_REQUESTS, MOST_REQUESTS);
     let keys = PROMPT_PATTERN.requests(PROMPTS, count, 1);
@@ -269,8 +271,11 @@ fn latency(model: &Arc<CandleModel>, share: Duration) {
     let (mut hits_ms, mut misses_ms) = (Vec::new(), Vec::new());
     for key in &keys {
         // In turn, so that a drift of the machine meets both.
-        without_s += answer(&plain, &prompts[*key]).timings.total.as_secs_f64();
-        let kept = answer(&keeping, &prompts[*key]);
+        without_s += requests::answer(&plain, &prompts[*key], ANSWER_TOKENS)
+            .timings
+            .total
+            .as_secs_f64();
+        let kept = requests::answer(&keeping, &prompts[*key], ANSWER_TOKENS);
         let seconds = kept.timings.total.as_secs_f64();
         with_s += seconds;
         if kept.source == Source::Cached {
@@ -292,18 +297,4 @@ fn latency(model: &Arc<CandleModel>, share: Duration) {
         middle(&misses_ms),
         100.0 * (1.0 - with_s / without_s)
     );
-}
-
-fn engine(model: &Arc<CandleModel>, responses: Option<ResponseCacheConfig>) -> Engine<CandleModel> {
-    let config = EngineConfig {
-        responses,
-        ..EngineConfig::default()
-    };
-    Engine::new(Arc::clone(model), config).expect("an engine")
-}
-
-fn answer(engine: &Engine<CandleModel>, prompt: &str) -> Completion {
-    let request = requests::greedy(prompt, ANSWER_TOKENS, "");
-    let ticket = engine.submit(request).expect("an empty queue");
-    ticket.wait().expect("served")
 }

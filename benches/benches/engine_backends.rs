@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use inferno_benches::requests::best;
 use inferno_benches::side_by_side::{self, Pairs};
 use inferno_benches::{budget, model, pool};
 use inferno_inference::backend::{Backend, Context, ContextSize, Logits, Model, Sequence, Step};
@@ -187,16 +188,6 @@ fn logits_of(context: &mut impl Context, tokens: &[u32], sequences: usize) -> Ve
         all.push(context.logits(sequences - 1).expect("logits").to_vec());
     }
     all
-}
-
-fn best(logits: &[f32]) -> usize {
-    let mut best = 0;
-    for (token, logit) in logits.iter().enumerate() {
-        if *logit > logits[best] {
-            best = token;
-        }
-    }
-    best
 }
 
 fn deviation(values: &[f64]) -> f32 {

@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use inferno_benches::requests::best;
 use inferno_benches::{budget, model, side_by_side};
 use inferno_inference::backend::{Context, Model};
 use inferno_inference::candle::{CandleModel, threads};
@@ -94,14 +95,4 @@ fn bare_loop(sequence: &mut Single<impl Context>, prompt: &[u32]) -> Vec<u32> {
         tokens.push(best(sequence.decode(last).expect("decode")));
     }
     tokens
-}
-
-fn best(logits: &[f32]) -> u32 {
-    let mut best = (0, f32::NEG_INFINITY);
-    for (token, &logit) in (0_u32..).zip(logits) {
-        if logit > best.1 {
-            best = (token, logit);
-        }
-    }
-    best.0
 }
