@@ -97,6 +97,9 @@ pub(crate) enum Failure {
     /// The model or the engine.
     #[error(transparent)]
     Engine(#[from] Error),
+    /// A level of the log that is none.
+    #[error("{VARIABLE} is {0:?}", VARIABLE = crate::logging::VARIABLE)]
+    BadLogLevel(String),
     /// A key that no header can carry.
     #[error("the API key of {0} is empty or has characters other than visible ASCII")]
     BadKey(String),
@@ -197,6 +200,7 @@ impl Failure {
                 "measure both alike, or pass `--force` to compare all the same: the differences are \
                  then told with the result"
             }
+            Self::BadLogLevel(_) => "set it to off, error, warn, info, debug or trace",
             Self::BadKey(_) => "put the key alone into the file, as one line",
             Self::Exposed(_) => {
                 "pass `--api-key-file FILE`, set INFERNO_API_KEY, or bind to 127.0.0.1"
@@ -228,6 +232,7 @@ impl Failure {
             | Self::NoSuchModel(_)
             | Self::ModelDirectory { .. }
             | Self::Read { .. }
+            | Self::BadLogLevel(_)
             | Self::BadKey(_)
             | Self::Exposed(_)
             | Self::Bind { .. }

@@ -10,6 +10,7 @@
 //! - `backend`, `generate`, `embed`: models behind traits that name no backend
 //! - `instruments`: what is counted and timed while requests are served
 //! - `performance_benchmark`: measurements of the engine; `load` sends their requests
+//! - `logging`: what the program says about its own work
 //! - `exit`: exit codes
 
 mod api_key;
@@ -21,6 +22,7 @@ mod failure;
 mod generate;
 mod instruments;
 mod load;
+mod logging;
 mod metrics_export;
 mod model_file;
 mod performance_benchmark;
@@ -64,7 +66,7 @@ enum Command {
 /// process itself where the command line is wrong or asks for help.
 pub fn run_command_line() -> ExitCode {
     let arguments = Arguments::parse();
-    match execute(&arguments.command) {
+    match logging::start().and_then(|()| execute(&arguments.command)) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             failure.print();

@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value = "prometheus")]
     format: Format,
 
-    /// Where the server says them
+    /// The server, or where it says them
     #[arg(long, default_value = "http://127.0.0.1:8080/metrics")]
     url: String,
 
@@ -56,11 +56,10 @@ enum Format {
 pub(crate) fn run(command: &Command) -> Result<u8, Failure> {
     let Command::Export(arguments) = command;
     let key = ApiKey::find(arguments.api_key_file.as_deref())?;
-    let text = fetch(&arguments.url, key.as_ref())?;
-    let families = exposition::parse(&text).map_err(|source| Failure::NotMetrics {
-        url: arguments.url.clone(),
-        source,
-    })?;
+    let url = with_path(&arguments.url);
+    let text = fetch(&url, key.as_ref())?;
+    let families =
+        exposition::parse(&text).map_err(|source| Failure::NotMetrics { url, source })?;
     let document = match arguments.format {
         Format::Prometheus => text,
         Format::Json => format!("{:#}\n", json::document(&families)),
@@ -70,6 +69,16 @@ pub(crate) fn run(command: &Command) -> Result<u8, Failure> {
         .and_then(|()| out.flush())
         .map_err(Failure::Output)?;
     Ok(exit::ANSWERED)
+}
+
+/// `url`, or the metrics of the server that it names without a path.
+fn with_path(url: &str) -> String {
+    match url.trim_end_matches('/').split_once("://") {
+        Some((_, host)) if !host.contains(['/', '?']) => {
+            format!("{}/metrics", url.trim_end_matches('/'))
+        }
+        _ => url.to_owned(),
+    }
 }
 
 /// The text that the server at `url` gives.
@@ -134,6 +143,20 @@ mod tests {
         for url in ["https://127.0.0.1/metrics", "127.0.0.1:8080", "ftp://a"] {
             let fetched = fetch(url, None);
             assert!(matches!(fetched, Err(Failure::BadUrl { .. })), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_server_without_a_path_is_asked_for_its_metrics() {
+        for (url, asked) in [
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080/metrics"),
+            ("http://127.0.0.1:8080/", "http://127.0.0.1:8080/metrics"),
+            ("http://host/metrics", "http://host/metrics"),
+            ("http://host/behind/proxy", "http://host/behind/proxy"),
+            ("http://host?a", "http://host?a"),
+            ("nonsense", "nonsense"),
+        ] {
+            assert_eq!(with_path(url), asked);
         }
     }
 

@@ -143,6 +143,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
         .model_name
         .clone()
         .unwrap_or_else(|| model_file::name(&path));
+    tracing::info!("{} is loaded, as {model_name:?}", path.display());
     let embedder = arguments.embedding.start(arguments.model.threads())?;
     let allowance = arguments.limits.allowance();
     let server = Arc::new(Server::new(

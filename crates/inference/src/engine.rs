@@ -21,6 +21,8 @@ pub mod request;
 pub mod response;
 mod running;
 mod scheduler;
+#[cfg(feature = "slowdown")]
+pub mod slowdown;
 mod ticket;
 
 use std::num::NonZeroUsize;

@@ -149,7 +149,7 @@ async fn next_stream(
             // The client was gone before it was accepted.
             Err(error) if is_of_one_client(&error) => {}
             Err(error) => {
-                eprintln!("cannot accept a connection: {error}");
+                tracing::warn!("cannot accept a connection: {error}");
                 sleep(TRY_AGAIN_AFTER).await;
             }
         }

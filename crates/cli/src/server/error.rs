@@ -4,6 +4,7 @@
 //! shape that clients of this interface read: `{"error": {"message", "type", "param", "code"}}`.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
@@ -241,7 +242,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         if self.kind == ErrorKind::Internal {
             // The one kind that whoever runs the server has to know of.
-            eprintln!("error: {}", self.message);
+            tracing::error!("{}", self.message);
         }
         let mut response = json_response(self.status, &self.document());
         let header = match self.status {
@@ -258,13 +259,20 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Counts the errors among the answers.
+/// Counts the errors among the answers, and logs each answer as it begins.
 pub(super) async fn count(
     State(server): State<Arc<Server>>,
     request: Request,
     next: Next,
 ) -> Response {
+    let begun = Instant::now();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = next.run(request).await;
+    tracing::info!(
+        "{method} {path} {} after {:.1} ms",
+        response.status().as_u16(),
+        begun.elapsed().as_secs_f64() * 1000.0
+    );
     if let Some(&kind) = response.extensions().get::<ErrorKind>() {
         server.instruments.count_error(kind);
     }

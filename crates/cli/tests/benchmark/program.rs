@@ -40,6 +40,7 @@ impl Folder {
             .current_dir(self.0.path())
             .env("INFERNO_MODELS_DIR", models())
             .env_remove("INFERNO_API_KEY")
+            .env_remove("INFERNO_LOG_LEVEL")
             .env_remove("INFERNO_ONNX_MODEL")
             .env_remove("ORT_DYLIB_PATH")
             .env_remove("COLUMNS");

@@ -7,6 +7,7 @@ mod answers;
 mod ending;
 mod export;
 mod http;
+mod logging;
 mod openai_client;
 mod program;
 mod refusals;

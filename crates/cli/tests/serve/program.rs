@@ -17,6 +17,7 @@ pub(crate) fn inferno() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_inferno"));
     command
         .env_remove("INFERNO_API_KEY")
+        .env_remove("INFERNO_LOG_LEVEL")
         .env_remove("INFERNO_MODELS_DIR");
     command
 }
@@ -67,7 +68,14 @@ pub(crate) struct Server {
 impl Server {
     /// A server with `options`, which takes requests.
     pub(crate) fn start(options: &[&str]) -> Self {
-        let mut child = inferno()
+        Self::start_as(options, |_| {})
+    }
+
+    /// The same, after `set_up` had its way with the command.
+    pub(crate) fn start_as(options: &[&str], set_up: impl FnOnce(&mut Command)) -> Self {
+        let mut command = inferno();
+        set_up(&mut command);
+        let mut child = command
             .args(["serve", "--port", "0", "--threads", "1", "--model"])
             .arg(model())
             .args(options)

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use clap::{Parser, ValueEnum};
 use inferno_inference::Error;
 use inferno_inference::backend::{Backend, BatchModel, Embedding};
-use inferno_inference::candle::bert::{CandleEmbeddingBackend, DeviceName};
+use inferno_inference::candle::bert::{CandleEmbedder, CandleEmbeddingBackend, DeviceName};
 use inferno_inference::candle::threads;
 use sha2::{Digest, Sha256};
 
@@ -29,7 +29,7 @@ use usage::{cpu_time, peak_rss_bytes};
 #[derive(Debug, Parser)]
 #[command(name = "embed_texts")]
 struct Args {
-    /// The model: `model.safetensors`, or the folder that holds it with what belongs to it.
+    /// The model: `model.safetensors` or `model.onnx`, or the folder that holds it with what belongs to it.
     #[arg(short, long, value_name = "PATH", env = "EMBEDDING_MODEL_PATH")]
     model_path: PathBuf,
 
@@ -49,13 +49,38 @@ struct Args {
     #[arg(long, value_name = "N", default_value = "1")]
     threads: NonZeroUsize,
 
-    /// Where to compute; `cuda` needs the feature of that name, and a GPU.
+    /// What computes.
+    #[arg(long, value_enum, default_value_t)]
+    backend: BackendName,
+
+    /// ONNX Runtime's shared library, for the backend onnx.
+    #[cfg(feature = "onnx")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "ORT_DYLIB_PATH",
+        required_if_eq("backend", "onnx")
+    )]
+    onnx_library: Option<PathBuf>,
+
+    /// Where candle computes; `cuda` needs the feature of that name, and a GPU.
     #[arg(long, value_enum, default_value = "cpu")]
     device: DeviceArg,
 
     /// Serve requests from stdin, one JSON object per line.
     #[arg(long)]
     worker: bool,
+}
+
+/// The backends of this build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum BackendName {
+    /// Kernels in Rust, and a model in the safetensors format.
+    #[default]
+    Candle,
+    /// ONNX Runtime, and a model in the ONNX format.
+    #[cfg(feature = "onnx")]
+    Onnx,
 }
 
 /// A device, by its name.
@@ -135,19 +160,43 @@ fn main() -> ExitCode {
 }
 
 fn execute(args: &Args, started: Instant) -> Result<(), Failure> {
+    match args.backend {
+        BackendName::Candle => serve(&candle_model(args)?, args, started),
+        #[cfg(feature = "onnx")]
+        BackendName::Onnx => serve(&onnx_model(args)?, args, started),
+    }
+}
+
+fn candle_model(args: &Args) -> Result<CandleEmbedder, Error> {
     #[expect(
         unsafe_code,
         reason = "the number of threads passes through the environment"
     )]
     // SAFETY: this is the only thread.
     unsafe { threads::start_pool(args.threads) }?;
-    let model = CandleEmbeddingBackend {
-        device: args.device.into(),
-    }
-    .load(&args.model_path)?;
+    let device = args.device.into();
+    CandleEmbeddingBackend { device }.load(&args.model_path)
+}
+
+#[cfg(feature = "onnx")]
+fn onnx_model(args: &Args) -> Result<inferno_inference::onnx::OnnxEmbedder, Error> {
+    use inferno_inference::onnx::{OnnxEmbeddingBackend, OnnxSettings};
+
+    let library = args.onnx_library.clone();
+    let mut settings = OnnxSettings::new(library.expect("clap asks for it with this backend"));
+    settings.threads = args.threads;
+    OnnxEmbeddingBackend::new(settings).load(&args.model_path)
+}
+
+/// Embeds the file that was named, or serves requests.
+fn serve(
+    model: &impl BatchModel<Input = String, Output = Embedding>,
+    args: &Args,
+    started: Instant,
+) -> Result<(), Failure> {
     match &args.texts {
-        Some(path) if !args.worker => run(&model, args, path, started.elapsed()),
-        _ => worker::serve(&model, args.batch, started),
+        Some(path) if !args.worker => run(model, args, path, started.elapsed()),
+        _ => worker::serve(model, args.batch, started),
     }
 }
 

@@ -205,6 +205,8 @@ impl<'m, M: Model> Scheduler<'_, 'm, M> {
         let context = &mut self.context;
         let started = Instant::now();
         let outcome = catch_unwind(AssertUnwindSafe(|| context.forward(&steps)));
+        #[cfg(feature = "slowdown")]
+        super::slowdown::prolong(started.elapsed());
         let wall = started.elapsed();
         let answers = plan.iter().filter(|&&(_, part)| part == Part::Answer);
         self.shared.counts.count_pass(&steps, answers.count());
