@@ -17,14 +17,28 @@ pub(crate) fn run() -> Result<u8> {
     for manifest in packages_outside(&sh)? {
         cmd!(sh, "cargo fmt --check --manifest-path {manifest}").run()?;
     }
-    if which::which("shellcheck").is_ok() {
-        cmd!(
-            sh,
-            "shellcheck .ci/run crates/inference/build-pgo-concurrent.sh scripts/ensure-tool.sh"
-        )
-        .run()?;
-    } else {
-        eprintln!("shellcheck is not installed: the scripts were not checked");
+    let optional = [
+        (
+            "shellcheck",
+            "scripts",
+            cmd!(
+                sh,
+                "shellcheck .ci/run crates/inference/build-pgo-concurrent.sh scripts/compare-revisions.sh scripts/ensure-tool.sh"
+            ),
+        ),
+        ("actionlint", "workflows' syntax", cmd!(sh, "actionlint")),
+        (
+            "zizmor",
+            "workflows' permissions",
+            cmd!(sh, "zizmor --offline --quiet ."),
+        ),
+    ];
+    for (tool, checked, command) in optional {
+        if which::which(tool).is_ok() {
+            command.run()?;
+        } else {
+            eprintln!("{tool} is not installed: the {checked} were not checked");
+        }
     }
     Ok(inferno_pgo::exit::ANSWERED)
 }
