@@ -1,5 +1,7 @@
 //! `cargo xtask lint`: what a change must pass before it is reviewed.
 
+use std::path::PathBuf;
+
 use xshell::{Shell, cmd};
 
 use crate::error::Result;
@@ -18,19 +20,24 @@ pub(crate) fn run() -> Result<u8> {
         cmd!(sh, "cargo fmt --check --manifest-path {manifest}").run()?;
     }
     if which::which("shellcheck").is_ok() {
-        cmd!(
-            sh,
-            "shellcheck .ci/run crates/inference/build-pgo-concurrent.sh scripts/ensure-tool.sh"
-        )
-        .run()?;
+        let scripts = scripts(&sh)?;
+        cmd!(sh, "shellcheck {scripts...}").run()?;
     } else {
         eprintln!("shellcheck is not installed: the scripts were not checked");
     }
     Ok(inferno_pgo::exit::ANSWERED)
 }
 
+/// The shell scripts that people and machines call.
+fn scripts(sh: &Shell) -> Result<Vec<PathBuf>> {
+    let is_script = |path: &PathBuf| path.extension().is_some_and(|it| it == "sh");
+    let entries = sh.read_dir("scripts")?.into_iter().filter(is_script);
+    let elsewhere = [".ci/run", "crates/inference/build-pgo-concurrent.sh"];
+    Ok(entries.chain(elsewhere.map(Into::into)).collect())
+}
+
 /// The fixtures and the fuzz targets are packages of their own, outside the workspace.
-fn packages_outside(sh: &Shell) -> Result<Vec<std::path::PathBuf>> {
+fn packages_outside(sh: &Shell) -> Result<Vec<PathBuf>> {
     let entries = sh.read_dir("fixtures")?;
     let directories = entries.into_iter().chain(["fuzz".into()]);
     let manifests = directories.map(|directory| directory.join("Cargo.toml"));
