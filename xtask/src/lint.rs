@@ -1,5 +1,7 @@
 //! `cargo xtask lint`: what a change must pass before it is reviewed.
 
+use std::path::PathBuf;
+
 use xshell::{Shell, cmd};
 
 use crate::error::Result;
@@ -17,15 +19,9 @@ pub(crate) fn run() -> Result<u8> {
     for manifest in packages_outside(&sh)? {
         cmd!(sh, "cargo fmt --check --manifest-path {manifest}").run()?;
     }
+    let scripts = scripts(&sh)?;
     let optional = [
-        (
-            "shellcheck",
-            "scripts",
-            cmd!(
-                sh,
-                "shellcheck .ci/run crates/inference/build-pgo-concurrent.sh scripts/compare-revisions.sh scripts/ensure-tool.sh"
-            ),
-        ),
+        ("shellcheck", "scripts", cmd!(sh, "shellcheck {scripts...}")),
         ("actionlint", "workflows' syntax", cmd!(sh, "actionlint")),
         (
             "zizmor",
@@ -43,8 +39,16 @@ pub(crate) fn run() -> Result<u8> {
     Ok(inferno_pgo::exit::ANSWERED)
 }
 
+/// The shell scripts that people and machines call.
+fn scripts(sh: &Shell) -> Result<Vec<PathBuf>> {
+    let is_script = |path: &PathBuf| path.extension().is_some_and(|it| it == "sh");
+    let entries = sh.read_dir("scripts")?.into_iter().filter(is_script);
+    let elsewhere = [".ci/run", "crates/inference/build-pgo-concurrent.sh"];
+    Ok(entries.chain(elsewhere.map(Into::into)).collect())
+}
+
 /// The fixtures and the fuzz targets are packages of their own, outside the workspace.
-fn packages_outside(sh: &Shell) -> Result<Vec<std::path::PathBuf>> {
+fn packages_outside(sh: &Shell) -> Result<Vec<PathBuf>> {
     let entries = sh.read_dir("fixtures")?;
     let directories = entries.into_iter().chain(["fuzz".into()]);
     let manifests = directories.map(|directory| directory.join("Cargo.toml"));

@@ -173,7 +173,7 @@ impl Failure {
     /// The next step, where there is one.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::NoModel | Self::NoSuchModel(_) => FETCH,
+            Self::NoModel | Self::NoSuchModel(_) | Self::ModelDirectory { count: 0, .. } => FETCH,
             Self::ModelDirectory { .. } => "name the file itself",
             Self::BackendNotBuilt(name) => {
                 return Some(format!(

@@ -99,6 +99,9 @@ mod tests {
             several,
             Err(Failure::ModelDirectory { count: 2, .. })
         ));
+        let empty = tempfile::tempdir().expect("a folder");
+        let none = locate(None, Some(empty.path())).expect_err("no model");
+        assert!(none.hint().is_some_and(|hint| hint.contains("fetch")));
         let other = locate(Some(Path::new("three")), Some(folder.path()));
         assert!(matches!(other, Err(Failure::NoSuchModel(_))));
         assert!(matches!(

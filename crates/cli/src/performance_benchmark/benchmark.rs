@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use inferno_measure::performance::targets::{Targets, check};
+use inferno_measure::performance::targets::check;
 use inferno_measure::performance::{PerformanceResult, Suite};
 use inferno_report::Style;
 use inferno_report::performance::benchmark_terminal;
@@ -38,6 +38,7 @@ use self::options::{Circumstance, MeasuringOptions};
 use self::runner::Runner;
 use self::suite_run::{Plan, Volume};
 use super::results::{self, history};
+use super::targets;
 use crate::exit;
 use crate::failure::Failure;
 
@@ -61,6 +62,10 @@ pub(crate) struct Arguments {
     /// The folder of the results; they replace those of the last run, of which a copy is in its `history`
     #[arg(long, value_name = "FOLDER", default_value = "benchmark_results")]
     output: PathBuf,
+
+    /// A JSON file with targets; those that it leaves out are at their defaults
+    #[arg(long, value_name = "FILE")]
+    targets: Option<PathBuf>,
 
     /// Also sample where the time goes, in a run of its own: flamegraphs and tables
     #[arg(long)]
@@ -115,6 +120,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     if arguments.measuring.is_worker() {
         return worker::run(arguments.measuring.model());
     }
+    let targets = targets::read(arguments.targets.as_deref())?;
     let circumstance = arguments.measuring.generator()?;
     let runner = Runner::new()?;
     results::make_folder(&arguments.output)?;
@@ -126,10 +132,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     }
     let profiles = arguments.profiles(&circumstance, &runner)?;
     let all: Vec<&PerformanceResult> = measured.iter().collect();
-    let targets = check(&Targets::default(), &all);
+    let outcomes = check(&targets, &all);
     if !measured.is_empty() {
-        page::write(&arguments.output, &measured, &targets, &profiles)?;
-        print(&benchmark_terminal(&measured, &targets, width(), style()))?;
+        page::write(&arguments.output, &measured, &outcomes, &profiles)?;
+        print(&benchmark_terminal(&measured, &outcomes, width(), style()))?;
     }
     arguments.tell_files(&profiles)?;
     Ok(exit::ANSWERED)

@@ -1,6 +1,6 @@
 //! `inferno performance-benchmark compare`: what has changed from one result to another.
 //!
-//! Takes two files of results, gives a verdict per figure and exits with 10 when one of them is worse:
+//! Takes two files of results, or folders of them, gives a verdict per figure and exits with 10 when one of them is worse:
 //! the interval of the change excludes none, and it is at least as large as what matters. Results of
 //! another machine, model or workload are refused, as their difference would say nothing about the
 //! program. The judgement is `inferno_measure::performance::comparison`'s.
@@ -24,12 +24,12 @@ use crate::failure::Failure;
 /// What is compared, and by which rule.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// What is there now: a file of `benchmark` or `baseline`
-    #[arg(long, value_name = "FILE")]
+    /// What is there now: a file of `benchmark` or `baseline`, or the folder of a `benchmark` of all suites
+    #[arg(long, value_name = "PATH")]
     current: PathBuf,
 
     /// What was there before
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "PATH")]
     baseline: PathBuf,
 
     /// The smallest change that matters
@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     no_reference: bool,
 
-    /// Also write the comparison as Markdown and HTML, beside the current file
+    /// Also write the comparison as Markdown and HTML, beside the current file or into the current folder
     #[arg(long)]
     report: bool,
 
@@ -129,14 +129,17 @@ impl Arguments {
     }
 }
 
-/// Writes the reports beside `current`; gives their paths.
+/// Writes the reports beside `current`, or into it where it is a folder; gives their paths.
 fn write(comparison: &PerformanceComparison, current: &Path) -> Result<[PathBuf; 2], Failure> {
     let stem = current.file_stem().unwrap_or(current.as_os_str());
-    let beside = |extension: &str| {
+    let path = |extension: &str| {
+        if current.is_dir() {
+            return current.join(format!("comparison.{extension}"));
+        }
         let name = format!("{}_comparison.{extension}", stem.to_string_lossy());
         current.with_file_name(name)
     };
-    let paths = [beside("md"), beside("html")];
+    let paths = [path("md"), path("html")];
     write_atomically(&paths[0], comparison_markdown(comparison).as_bytes())?;
     write_atomically(&paths[1], comparison_html(comparison).as_bytes())?;
     Ok(paths)

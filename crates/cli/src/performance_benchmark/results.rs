@@ -15,13 +15,32 @@ use inferno_measure::performance::{PerformanceResult, Suite, parse};
 
 use crate::failure::Failure;
 
-/// The results in the file at `path`: one, or those of a baseline.
+/// The results in the file at `path`: one, or those of a baseline. Of a folder: those of its suites.
 pub(super) fn read(path: &Path) -> Result<Vec<PerformanceResult>, Failure> {
+    if path.is_dir() {
+        return read_folder(path);
+    }
     let text = std::fs::read(path).map_err(|source| Failure::Read {
         path: path.to_owned(),
         source,
     })?;
     Ok(parse(path, &text)?)
+}
+
+/// The results of the suites that have their files in `folder`.
+fn read_folder(folder: &Path) -> Result<Vec<PerformanceResult>, Failure> {
+    let files = Suite::ALL.map(|suite| path(folder, suite));
+    let mut results = Vec::new();
+    for file in files.iter().filter(|file| file.is_file()) {
+        results.extend(read(file)?);
+    }
+    if results.is_empty() {
+        return Err(Failure::Measure(inferno_measure::Error::MalformedResult {
+            path: folder.to_owned(),
+            problem: "the folder holds no suite's file".to_owned(),
+        }));
+    }
+    Ok(results)
 }
 
 /// The file of a suite in `folder`.
@@ -73,6 +92,10 @@ mod tests {
     #[test]
     fn what_is_no_result_is_wrong_usage_that_names_the_file() {
         let folder = tempfile::tempdir().expect("a folder");
+        let failure = read(folder.path()).expect_err("no suite");
+        assert_eq!(failure.exit_code(), exit::USAGE);
+        let name = folder.path().display().to_string();
+        assert!(failure.to_string().contains(&name), "{failure}");
         let path = folder.path().join("some.json");
         let failure = read(&path).expect_err("no file");
         assert_eq!(failure.exit_code(), exit::USAGE);

@@ -41,6 +41,11 @@ fn a_result_is_no_slower_than_itself_and_reports_say_so() {
     assert!(markdown.contains("avg_latency_ms"), "{markdown}");
     let page = folder.text("new_comparison.html");
     assert!(page.starts_with("<!DOCTYPE html>") && page.contains("avg_latency_ms"));
+
+    let sides = ["--current", "benchmark_results", "--baseline", "old.json"];
+    succeeded(&folder.run(&[&["compare", "--report"], &sides]));
+    let page = folder.text("benchmark_results/comparison.html");
+    assert!(page.contains("benchmark_results") && page.contains("avg_latency_ms"));
 }
 
 #[test]

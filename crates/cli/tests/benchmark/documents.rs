@@ -1,22 +1,22 @@
 //! The command lines of the documents, as they are written there, with little to do.
 //!
-//! Each runs in a folder where the files are that it names, with the synthetic model as the only one of
-//! `INFERNO_MODELS_DIR`. What is changed is how much is measured, nothing else.
+//! A shell runs them in a folder where the files are that they name, with the synthetic model as the only
+//! one of `INFERNO_MODELS_DIR`. What is changed is how much is measured, and what would take a release
+//! build: it is this test's binary that is run.
 
-use crate::program::{Folder, said};
+mod lines;
 
-/// `performance-benchmark` and what follows it, on one line.
-const COMMANDS: [&str; 9] = [
-    "benchmark --bench-type all",
-    "baseline --output performance_baseline --backends gguf,onnx --duration 60",
-    "baseline --output performance_baseline --backends gguf,onnx --duration 30",
-    "baseline --targets custom_targets.json --output baseline_results",
-    "benchmark --bench-type inference --iterations 100 --output benchmark_results",
-    "benchmark --bench-type all --profile --output profiled_results",
-    "compare --current recent_results.json --baseline baseline_results.json --threshold 10.0 --report",
-    "compare --current new_results.json --baseline baseline.json --threshold 10.0",
-    "compare --current results.json --baseline baseline.json --report",
-];
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use self::lines::{BUILDING, LINES, Line};
+use crate::program::{Folder, SHORT, models, said, succeeded};
+use crate::server::Server;
+
+/// The document in which people look for them.
+const DOCUMENT: &str = include_str!("../../../../docs/performance-benchmarking.md");
 
 /// The example of the documents.
 const CUSTOM_TARGETS: &str = r#"{
@@ -29,43 +29,14 @@ const CUSTOM_TARGETS: &str = r#"{
   "memory_utilization": 0.65
 }"#;
 
-/// The command with little to do.
-fn shortened(command: &str) -> Vec<String> {
-    let mut words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
-    if words[0] == "compare" {
-        return words;
-    }
-    set(&mut words, "--restarts", "2");
-    set(&mut words, "--max-tokens", "2");
-    set(&mut words, "--cache-keys", "8");
-    match words[0].as_str() {
-        "baseline" => set(&mut words, "--duration", "2"),
-        _ => set(&mut words, "--iterations", "8"),
-    }
-    words
+/// The workspace.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Gives `option` the value, whether it was there or not.
-fn set(words: &mut Vec<String>, option: &str, value: &str) {
-    match words.iter().position(|word| word == option) {
-        Some(place) => value.clone_into(&mut words[place + 1]),
-        None => words.extend([option.to_owned(), value.to_owned()]),
-    }
-}
-
-/// What the command ends with. The model of the backend onnx is not among the tests' models.
-fn expected_code(command: &str) -> i32 {
-    match (command.contains("onnx"), cfg!(feature = "onnx")) {
-        (false, _) => 0,
-        (true, false) => 20,
-        (true, true) => 2,
-    }
-}
-
-#[test]
-fn slow_every_command_line_of_the_documents_does_what_it_says() {
+/// A folder with everything that the lines name.
+fn prepared() -> Folder {
     let folder = Folder::new();
-    std::fs::write(folder.path("custom_targets.json"), CUSTOM_TARGETS).expect("a file");
     folder.result("inference", &[]);
     for name in [
         "recent_results.json",
@@ -74,38 +45,169 @@ fn slow_every_command_line_of_the_documents_does_what_it_says() {
         "baseline_results.json",
         "baseline.json",
     ] {
-        std::fs::copy(
-            folder.path("benchmark_results/inference_benchmark.json"),
-            folder.path(name),
-        )
-        .expect("copied");
-    }
-    for command in COMMANDS {
-        let words = shortened(command);
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let output = folder.run(&[&words]);
-        assert_eq!(
-            output.status.code(),
-            Some(expected_code(command)),
-            "{command}: {}",
-            said(&output)
+        copy(
+            &folder.path("benchmark_results/inference_benchmark.json"),
+            &folder.path(name),
         );
     }
-    for file in [
-        "benchmark_results/inference_benchmark.json",
-        "benchmark_results/benchmark_report.html",
-        "baseline_results/baseline_results.json",
-        "baseline_results/performance_targets.json",
-        "baseline_results/baseline_report.md",
-        "profiled_results/memory_benchmark.json",
-        "profiled_results/concurrent_benchmark.json",
-        "profiled_results/cache_benchmark.json",
-        "flamegraphs/inference_profile.svg",
-        "flamegraphs/memory_profile.svg",
-        "flamegraphs/concurrent_profile.svg",
-        "recent_results_comparison.md",
-        "results_comparison.html",
-    ] {
-        assert!(folder.path(file).is_file(), "{file}");
+    std::fs::write(folder.path("custom_targets.json"), CUSTOM_TARGETS).expect("a file");
+    for name in ["scripts", "tools", "test_models", "small_test_models"] {
+        std::fs::create_dir(folder.path(name)).expect("a folder");
     }
+    for model in [
+        "test_models/from-test-models.gguf",
+        "small_test_models/from-small-test-models.gguf",
+    ] {
+        copy(&models().join("tiny.gguf"), &folder.path(model));
+    }
+    // Its content alone: that it may be executed is to be seen to.
+    let script = std::fs::read(root().join("scripts/benchmark.sh")).expect("the script");
+    std::fs::write(folder.path("scripts/benchmark.sh"), script).expect("a file");
+    let inferno = folder.path("tools/inferno");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_inferno"), inferno).expect("a link");
+    folder
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::copy(from, to).expect("copied");
+}
+
+/// Runs `line` by a shell in `folder`.
+fn run(folder: &Folder, server: &Server, line: &str) -> Output {
+    let few = SHORT.join(" ");
+    let brief = SHORT[2..].join(" ");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::iter::once(folder.path("tools")).chain(std::env::split_paths(&path));
+    Command::new("sh")
+        .args(["-c", line])
+        .current_dir(folder.path(""))
+        .env("PATH", std::env::join_paths(path).expect("paths"))
+        .env("INFERNO_BINARY", env!("CARGO_BIN_EXE_inferno"))
+        .env("INFERNO_MODELS_DIR", models())
+        .env("FEW", few)
+        // As many requests as every percentile takes.
+        .env("MANY", format!("--iterations 400 {brief}"))
+        .env("BRIEF", brief)
+        .env("URL", format!("http://{}/metrics", server.address))
+        .env_remove("BENCH_MODEL_PATH")
+        .env_remove("INFERNO_API_KEY")
+        .env_remove("INFERNO_ONNX_MODEL")
+        .env_remove("ORT_DYLIB_PATH")
+        .output()
+        .expect("a shell")
+}
+
+/// What `line` promises, and nothing that was there before.
+fn check(folder: &Folder, server: &Server, line: &Line) {
+    for (name, _) in line.leaves {
+        // Most of them are not there.
+        let _ = std::fs::remove_file(folder.path(name));
+    }
+    let output = run(folder, server, &line.shortened());
+    let code = output.status.code().expect("a code");
+    assert!(
+        line.codes.contains(&code),
+        "{} ended with {code}: {}",
+        line.written,
+        said(&output)
+    );
+    for (name, part) in line.leaves {
+        assert!(
+            folder.text(name).contains(part),
+            "{}: no {part} in {name}",
+            line.written
+        );
+    }
+}
+
+#[test]
+fn slow_every_command_line_of_the_documents_does_what_it_says() {
+    let folder = prepared();
+    let server = Server::start(&[]);
+    for line in LINES {
+        eprintln!("{}", line.written);
+        check(&folder, &server, line);
+    }
+}
+
+#[test]
+fn every_command_line_is_in_the_document() {
+    let written = LINES.iter().map(|line| line.written).chain(BUILDING);
+    for line in written {
+        let is_it = |text: &str| {
+            let rest = text.strip_prefix(line).map(str::trim_start);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('#'))
+        };
+        let is_there = DOCUMENT.lines().any(is_it);
+        assert!(is_there, "docs/performance-benchmarking.md lacks: {line}");
+    }
+}
+
+#[test]
+fn a_command_of_cargo_at_the_workspace_s_root_finds_its_program() {
+    let output = Command::new("cargo")
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    succeeded(&output);
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let members = metadata["workspace_default_members"]
+        .as_array()
+        .expect("members");
+    let packages = metadata["packages"].as_array().expect("packages");
+    let targets: Vec<&Value> = packages
+        .iter()
+        .filter(|package| members.contains(&package["id"]))
+        .flat_map(|package| package["targets"].as_array().expect("targets"))
+        .collect();
+    let named = |kind: &str| -> Vec<&str> {
+        let of_kind = |target: &&&Value| target["kind"][0] == kind;
+        let names = targets.iter().filter(of_kind);
+        names.filter_map(|target| target["name"].as_str()).collect()
+    };
+    // `cargo run` takes no other number of them.
+    assert_eq!(named("bin"), ["inferno"]);
+    for name in [
+        "inference_benchmark",
+        "memory_benchmark",
+        "concurrent_benchmark",
+        "cache_benchmark",
+        "profiling_benchmark",
+    ] {
+        assert!(named("bench").contains(&name), "{name}");
+    }
+}
+
+/// `cargo bench --bench cache_benchmark` without optimisation, and of the packages that are tested, so
+/// that nothing is compiled anew but the benchmark; one part of it, for a moment.
+fn bench_of_the_cache(home: &Path, options: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command
+        .current_dir(root())
+        .args(["bench", "--bench", "cache_benchmark", "--profile", "dev"])
+        .args(["--workspace", "--exclude", "xtask"])
+        .args(["--features", "inferno-inference/candle", "--", "cache/hit"])
+        .args(options)
+        .env("CRITERION_HOME", home)
+        .env("INFERNO_BENCH_BUDGET", "5s")
+        .env_remove("BENCH_MODEL_PATH")
+        .env_remove("CRITERION_PROFILER");
+    command
+}
+
+#[test]
+fn slow_cargo_bench_times_a_suite_and_draws_where_its_time_goes() {
+    let home = tempfile::tempdir().expect("a folder");
+    let timed = bench_of_the_cache(home.path(), &[]).output();
+    succeeded(&timed.expect("cargo runs"));
+    let of = |file: &str| home.path().join("cache/hit").join(file);
+    assert!(of("new/estimates.json").is_file());
+
+    let profiled = bench_of_the_cache(home.path(), &["--profile-time", "1"])
+        .env("CRITERION_PROFILER", "pprof")
+        .output();
+    succeeded(&profiled.expect("cargo runs"));
+    let svg = std::fs::read_to_string(of("profile/flamegraph.svg")).expect("a flamegraph");
+    assert!(svg.contains("</svg>"));
 }

@@ -67,13 +67,22 @@ fn a_result_has_the_fields_of_the_documents_and_its_samples() {
 #[test]
 fn every_suite_has_its_file_and_all_of_them_a_page() {
     let folder = Folder::new();
-    let output = folder.run(&[&["benchmark", "--bench-type", "all"], &SHORT]);
+    std::fs::write(folder.path("custom.json"), r#"{"cache_hit_ratio": 0.1234}"#).expect("a file");
+    let output = folder.run(&[
+        &[
+            "benchmark",
+            "--bench-type",
+            "all",
+            "--targets",
+            "custom.json",
+        ],
+        &SHORT,
+    ]);
     succeeded(&output);
     let told = said(&output);
-    assert!(
-        told.contains("avg_latency_ms") && told.contains("benchmark_report.html"),
-        "{told}"
-    );
+    for part in ["avg_latency_ms", "benchmark_report.html", "> 12.3 %"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
     for (suite, figure) in [
         ("inference", "p50_first_token_ms"),
         ("memory", "memory_reduction"),
@@ -150,11 +159,12 @@ fn profiles_are_drawn_and_put_into_the_page() {
 #[test]
 fn what_cannot_be_measured_says_why_with_its_code() {
     let folder = Folder::new();
-    let cases: [(&[&str], i32, &str); 5] = [
+    let cases: [(&[&str], i32, &str); 6] = [
         (&["--iterations", "0"], 2, "--iterations"),
         (&["--model", "nowhere.gguf"], 2, "nowhere.gguf"),
         (&["--zipf=-1"], 2, "--zipf"),
         (&["--prompts", "nowhere.txt"], 2, "nowhere.txt"),
+        (&["--targets", "nowhere.json"], 2, "nowhere.json"),
         (&["--bench-type", "speed"], 2, "speed"),
     ];
     for (options, code, told) in cases {
