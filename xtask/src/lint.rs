@@ -33,7 +33,7 @@ pub(crate) fn run() -> Result<u8> {
         if which::which(tool).is_ok() {
             command.run()?;
         } else {
-            eprintln!("{tool} is not installed: the {checked} were not checked");
+            eprintln!("{tool} is not installed; not checked: {checked}");
         }
     }
     Ok(inferno_pgo::exit::ANSWERED)

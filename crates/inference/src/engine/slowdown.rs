@@ -14,7 +14,7 @@ static SHARE: LazyLock<f64> = LazyLock::new(|| {
     let Ok(text) = std::env::var(VARIABLE) else {
         return 0.0;
     };
-    let percent = text.parse().ok().filter(|percent| *percent >= 0.0);
+    let percent: Option<f64> = text.parse().ok().filter(|share| *share >= 0.0);
     percent.unwrap_or_else(|| panic!("{VARIABLE} is a number of per cent, not {text:?}")) / 100.0
 });
 
