@@ -235,6 +235,9 @@ pub(crate) const LINES: &[Line] = &[
             "benchmark_results/inference_benchmark.json",
             "from-small-test-models.gguf",
         )]),
+    line("export INFERNO_LOG_LEVEL=\"info\"")
+        .then("&& timeout --preserve-status 2 inferno serve --port 0 2> log.txt")
+        .leaves(&[("log.txt", "INFO ")]),
     // The tests build without optimisation, on machines that do other things as well: what has got slower
     // since the baseline is its answer, no failure of the line.
     line("./scripts/benchmark.sh --ci --compare")
