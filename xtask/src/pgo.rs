@@ -10,7 +10,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use inferno_measure::record::{Record, Verdict};
 use inferno_pgo::exit;
-use inferno_pgo::pipeline::{self, CriterionStage, Finished, NullRebuild, Options};
+use inferno_pgo::gathered::Source;
+use inferno_pgo::pipeline::{self, CriterionStage, Finished, NullRebuild, Options, ProfileFrom};
 use inferno_pgo::plan::Plan;
 use inferno_pgo::spec::{Spec, duration};
 use inferno_pgo::stage::Reuse;
@@ -35,20 +36,26 @@ enum Step {
     Instrument(Place),
     /// Run the declared training workloads on the instrumented binary
     Train(Place),
-    /// Merge raw profiles: those of the declared training, or files and directories
+    /// Merge profiles: those of the declared training, or what was gathered elsewhere
     Merge {
         #[command(flatten)]
         place: Place,
-        /// Raw profiles, or directories of them; default: the declared training's
-        sources: Vec<PathBuf>,
+        /// Profiles, or directories of them, each with its weight; without weights, all together
+        /// as one; default: the declared training's
+        #[arg(value_name = "DIR[=WEIGHT]", value_parser = Source::parse)]
+        sources: Vec<Source>,
+        /// Merge them into the stored profile
+        #[arg(long, requires = "sources")]
+        into_stored: bool,
     },
+    /// Train as declared and renew the stored profile
+    Refresh(Place),
     /// Build the candidate with the merged profile
     Optimize {
         #[command(flatten)]
         place: Place,
-        /// A profile that was merged elsewhere
-        #[arg(long, value_name = "FILE")]
-        profile: Option<PathBuf>,
+        #[command(flatten)]
+        from: ProfileArguments,
     },
     /// Prove that baseline and candidate may be compared
     Verify(Place),
@@ -90,6 +97,28 @@ impl Place {
     }
 }
 
+/// Where the candidate's profile comes from, if not from training.
+#[derive(Debug, Args)]
+struct ProfileArguments {
+    /// Build the candidate with a profile that was merged elsewhere, instead of training
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
+    /// Build the candidate with the profile that is kept beside the spec, after measuring how far it
+    /// is from a fresh training
+    #[arg(long, conflicts_with = "profile")]
+    use_stored: bool,
+}
+
+impl ProfileArguments {
+    fn profile(&self) -> ProfileFrom {
+        match &self.profile {
+            Some(file) => ProfileFrom::File(file.clone()),
+            None if self.use_stored => ProfileFrom::Store,
+            None => ProfileFrom::Training,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 struct RunArguments {
     #[command(flatten)]
@@ -97,9 +126,8 @@ struct RunArguments {
     /// Build the baseline twice, to learn what a differing binary proves
     #[arg(long)]
     audit: bool,
-    /// Build the candidate with a profile that was merged elsewhere, instead of training
-    #[arg(long, value_name = "FILE")]
-    profile: Option<PathBuf>,
+    #[command(flatten)]
+    from: ProfileArguments,
     /// Link both arms in K code layouts and measure all of them, so that a gain is called real
     /// only beyond the luck of layout (at least 8; needs lld)
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(8..=999))]
@@ -178,7 +206,7 @@ impl SamplingArguments {
             null_rebuild: NullRebuild::Left,
             turn_requests: self.turn_requests,
             only: self.only.clone(),
-            profile: None,
+            profile: ProfileFrom::Training,
             layouts: None,
             instructions: None,
             criterion: CriterionStage::Skipped,
@@ -211,7 +239,7 @@ impl RunArguments {
             } else {
                 NullRebuild::Left
             },
-            profile: self.profile.clone(),
+            profile: self.from.profile(),
             layouts: self.layout_control,
             instructions: self.instructions,
             criterion: if self.no_criterion {
@@ -230,8 +258,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<u8> {
         Some(Step::Predict(arguments)) => predict::run(&arguments),
         Some(Step::Instrument(place)) => steps::instrument(&place),
         Some(Step::Train(place)) => steps::train(&place),
-        Some(Step::Merge { place, sources }) => steps::merge(&place, &sources),
-        Some(Step::Optimize { place, profile }) => steps::optimize(&place, profile.as_deref()),
+        Some(Step::Merge {
+            place,
+            sources,
+            into_stored,
+        }) if into_stored => steps::merge_into_stored(&place, &sources),
+        Some(Step::Merge { place, sources, .. }) => steps::merge(&place, &sources),
+        Some(Step::Refresh(place)) => steps::refresh(&place),
+        Some(Step::Optimize { place, from }) => steps::optimize(&place, &from.profile()),
         Some(Step::Verify(place)) => steps::verify(&place),
         Some(Step::Judge { record, format }) => judge::run(&record, format),
         Some(Step::Noise(arguments)) => noise(&arguments),

@@ -8,13 +8,14 @@ use std::time::Instant;
 
 use inferno_measure::host;
 use inferno_measure::record::{
-    self, Artifacts, Audit, Check, HotFunction, Input, InstructionCounts, Profile, Record,
-    ScenarioResult, Stage, StageKind, StageState, Timings, Tool, Toolchain, TrainingWorkload,
-    TrendResult, Verification,
+    self, Artifacts, Audit, Check, HotFunction, Input, InstructionCounts, Profile, ProfileSource,
+    Record, ScenarioResult, Stage, StageKind, StageState, Timings, Tool, Toolchain,
+    TrainingWorkload, TrendResult, Verification,
 };
 use inferno_measure::scenario::Judging;
 
 use crate::artifact::Artifact;
+use crate::cargo::Workshop;
 use crate::digest;
 use crate::error::{Error, Result};
 use crate::optimize::Candidate;
@@ -45,6 +46,7 @@ pub(crate) struct Proof<'a> {
 #[derive(Debug)]
 pub(crate) struct BuiltWith<'a> {
     pub(crate) candidate: &'a Candidate,
+    pub(crate) source: ProfileSource,
     pub(crate) holdout_overlap: Option<f64>,
     pub(crate) hottest: Vec<HotFunction>,
 }
@@ -82,12 +84,7 @@ pub(crate) fn record(
         tool: tool(),
         spec: Some(told(spec)),
         host: host::describe(),
-        toolchain: Some(Toolchain {
-            rustc: session.workshop.compiler.version.clone(),
-            llvm: session.workshop.compiler.llvm.clone(),
-            llvm_profdata: Some(llvm_profdata),
-            target: session.workshop.target.clone(),
-        }),
+        toolchain: Some(toolchain(&session.workshop, Some(llvm_profdata))),
         artifacts: Artifacts {
             baseline: of(proof.baseline),
             instrumented: proof.instrumented.map(of),
@@ -125,6 +122,16 @@ pub(crate) fn tool() -> Tool {
     }
 }
 
+/// What the arms are built and their profiles merged with.
+pub(crate) fn toolchain(workshop: &Workshop, llvm_profdata: Option<String>) -> Toolchain {
+    Toolchain {
+        rustc: workshop.compiler.version.clone(),
+        llvm: workshop.compiler.llvm.clone(),
+        llvm_profdata,
+        target: workshop.target.clone(),
+    }
+}
+
 /// The spec as it stands in a record.
 pub(crate) fn told(spec: &Spec) -> record::Spec {
     let name = spec.path.file_name().unwrap_or_default();
@@ -151,7 +158,7 @@ fn described(artifact: &Artifact, spec: &Spec, output: &OutputDir) -> record::Ar
 }
 
 /// A flag with names for the directories that a record must not tell.
-fn without_directories(flag: &str, spec: &Spec, output: &OutputDir) -> String {
+pub(crate) fn without_directories(flag: &str, spec: &Spec, output: &OutputDir) -> String {
     let known = [
         (output.root().to_owned(), "$OUT"),
         (spec.manifest_directory(), "$MANIFEST_DIR"),
@@ -190,6 +197,7 @@ fn profile(built_with: &BuiltWith<'_>) -> Profile {
         holdout_overlap: built_with.holdout_overlap,
         workloads: workloads.collect(),
         hottest: built_with.hottest.clone(),
+        source: Some(built_with.source.clone()),
     }
 }
 

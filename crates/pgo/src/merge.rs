@@ -1,6 +1,6 @@
 //! From the profiles of all workloads to the one that the candidate is built with.
 //!
-//! Takes [`WorkloadProfile`]s, or raw profiles that were gathered elsewhere; gives a
+//! Takes [`WorkloadProfile`]s, of the declared training or gathered elsewhere; gives a
 //! [`MergedProfile`] whose file name carries its content's hash.
 
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest;
 use crate::error::{Error, Result};
+use crate::optimize::DISCARDED_SHARE_MAX;
 use crate::profile::counts::Counts;
 use crate::profile::profdata::Weighted;
 use crate::stage::Whole;
@@ -21,6 +22,10 @@ const LEAST_WEIGHT: f64 = 10.0;
 
 /// Digits of the hash in the file's name: enough that cargo sees another flag for another profile.
 const NAME_DIGITS: usize = 16;
+
+/// Above this share of counts under a second control flow of a function, the profiles are of
+/// different versions of the program: the same share that the compiler may discard.
+const SPLIT_SHARE_MAX: f64 = DISCARDED_SHARE_MAX;
 
 /// A profile that the compiler can be given.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,13 +85,30 @@ pub fn workloads(
     into_named(&inputs, workloads, tool, directory)
 }
 
-/// Merges profiles that were gathered elsewhere, as they are.
+/// Merges profiles that were gathered apart, as [`workloads`] does, after proof that they are of one
+/// version of the program. Merged with those of another version, their counts stand under the same
+/// names with other hashes, and the compiler passes over them without a word.
 ///
 /// # Errors
-/// [`Error::Verification`] when one of them is unusable or nothing was counted.
-pub fn files(files: &[PathBuf], tool: &LlvmProfdata, directory: &Path) -> Result<MergedProfile> {
-    let inputs = Weighted::equally(files);
-    into_named(&inputs, Vec::new(), tool, directory)
+/// [`Error::Verification`] when they are of several versions, or one of them cannot be merged.
+pub fn gathered(
+    profiles: Vec<WorkloadProfile>,
+    tool: &LlvmProfdata,
+    directory: &Path,
+) -> Result<MergedProfile> {
+    let merged = workloads(profiles, tool, directory)?;
+    let split = tool.counts(&merged.path)?.split_share();
+    let Some(split) = split.filter(|&share| share > SPLIT_SHARE_MAX) else {
+        return Ok(merged);
+    };
+    Err(Error::Verification {
+        check: "one-version",
+        message: format!(
+            "{:.1} % of the counts stand under functions that another of the profiles has with another control flow: they are of different versions of the program",
+            split * 100.0
+        ),
+        hint: "gather all of them with one binary of `cargo xtask pgo instrument`: see docs/profiles.md#gathered-elsewhere".into(),
+    })
 }
 
 fn into_named(
@@ -99,7 +121,7 @@ fn into_named(
         tempfile::NamedTempFile::new_in(directory).map_err(Error::io("write", directory))?;
     tool.merge(inputs, temporary.path())?;
     let sha256 = digest::file(temporary.path())?;
-    let path = directory.join(format!("merged-{}.profdata", &sha256[..NAME_DIGITS]));
+    let path = directory.join(file_name(&sha256));
     let counts = tool.counts(temporary.path())?;
     let merged = describe(&counts, path, sha256, workloads)?;
     temporary
@@ -116,10 +138,16 @@ pub fn adopt(profile: &Path, tool: &LlvmProfdata, directory: &Path) -> Result<Me
     let counts = tool.counts(profile)?;
     let content = std::fs::read(profile).map_err(Error::io("read", profile))?;
     let sha256 = digest::bytes(&content);
-    let path = directory.join(format!("merged-{}.profdata", &sha256[..NAME_DIGITS]));
+    let path = directory.join(file_name(&sha256));
     let merged = describe(&counts, path, sha256, Vec::new())?;
     inferno_measure::write_atomically(&merged.path, &content)?;
     Ok(merged)
+}
+
+/// The name of the file of a merged profile with this hash.
+pub(crate) fn file_name(sha256: &str) -> String {
+    let digits: String = sha256.chars().take(NAME_DIGITS).collect();
+    format!("merged-{digits}.profdata")
 }
 
 fn describe(

@@ -188,6 +188,8 @@ pub enum Purpose {
     Training,
     /// Its profile tells how well training stands for the holdout.
     Holdout,
+    /// It ran elsewhere.
+    Elsewhere,
 }
 
 impl Purpose {
@@ -195,6 +197,7 @@ impl Purpose {
         match self {
             Self::Training => "train",
             Self::Holdout => "holdout",
+            Self::Elsewhere => "elsewhere",
         }
     }
 }

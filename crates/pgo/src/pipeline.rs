@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use inferno_measure::campaign::Measured;
-use inferno_measure::record::{Audit, Record, Stage, Suitability};
+use inferno_measure::record::{Audit, ProfileSource, Record, Stage, Suitability};
 use inferno_measure::scenario::Judging;
 use inferno_measure::verdict;
 
@@ -18,11 +18,12 @@ use crate::instructions::Counting;
 use crate::output::OutputDir;
 use crate::progress::Progress;
 use crate::relink::Layouts;
-use crate::session::{Patience, Session};
+use crate::session::{Patience, Session, Supplied};
 use crate::spec::{Criterion, Spec};
 use crate::stage::Reuse;
 use crate::suitability;
 use crate::suitability::calibration::{self, Identity};
+use crate::train::Instrumented;
 use crate::verify;
 
 /// What a run is asked to do.
@@ -44,8 +45,8 @@ pub struct Options {
     pub turn_requests: Option<u32>,
     /// The scenarios to verify and sample; all where empty.
     pub only: Vec<String>,
-    /// A profile that was merged elsewhere, instead of the declared training's.
-    pub profile: Option<PathBuf>,
+    /// Where the candidate's profile comes from.
+    pub profile: ProfileFrom,
     /// Code layouts in which both arms are linked and measured; the arms as they were built where
     /// absent.
     pub layouts: Option<u32>,
@@ -71,6 +72,17 @@ pub enum NullRebuild {
     Built,
     /// It is not.
     Left,
+}
+
+/// Where the candidate's profile comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProfileFrom {
+    /// The declared training.
+    Training,
+    /// A profile that was merged elsewhere (`--profile FILE`).
+    File(PathBuf),
+    /// The profile that is kept beside the spec (`--use-stored`).
+    Store,
 }
 
 /// Whether Criterion looks at the pair as well.
@@ -110,6 +122,9 @@ impl Options {
         let mut session = Session::open(self.spec.clone(), &self.out, self.reuse)?;
         session.restrict(&self.only)?;
         session.provide()?;
+        if self.profile == ProfileFrom::Store {
+            session.stored()?;
+        }
         if self.reuse == Reuse::Nothing {
             session.output().empty()?;
         }
@@ -125,7 +140,7 @@ impl Options {
 /// # Errors
 /// Every [`Error`]; what was finished is kept, and the next run goes on from there.
 pub fn run(options: &Options) -> Result<Finished> {
-    if options.profile.is_none() {
+    if options.profile == ProfileFrom::Training {
         options.spec.check_training()?;
     }
     let counting = options.instructions.map(Counting::within).transpose()?;
@@ -139,13 +154,8 @@ pub fn run(options: &Options) -> Result<Finished> {
     let baseline = session.baseline()?;
     let evidence = session.evidence(&baseline, Patience::Companion)?;
     let instrumented = session.instrument()?;
-    let profile = if let Some(profile) = &options.profile {
-        session.adopt(profile)?
-    } else {
-        let profiles = session.train(&instrumented)?;
-        session.merge(profiles)?
-    };
-    let (candidate, origin) = session.optimize(&profile, &instrumented)?;
+    let supplied = supply(&options.profile, &mut session, &instrumented)?;
+    let (candidate, origin) = session.optimize(&supplied.profile, &instrumented)?;
     let pair = session.verify(&baseline, &candidate)?;
     let overlap = session.overlap(&pair, &instrumented)?;
     let hottest = session.hottest(&pair)?;
@@ -166,7 +176,8 @@ pub fn run(options: &Options) -> Result<Finished> {
         None => BTreeMap::new(),
     };
 
-    let mut checks = vec![origin];
+    let mut checks = supplied.checks;
+    checks.push(origin);
     checks.extend(pair.checks().iter().cloned());
     checks.extend(layouts.as_ref().map(Layouts::check));
     checks.push(verify::overlap_check(overlap.share, &overlap.gathered_on));
@@ -176,6 +187,7 @@ pub fn run(options: &Options) -> Result<Finished> {
         candidate: pair.candidate().artifact(),
         built_with: Some(assemble::BuiltWith {
             candidate: pair.candidate(),
+            source: supplied.source,
             holdout_overlap: overlap.share,
             hottest,
         }),
@@ -186,6 +198,33 @@ pub fn run(options: &Options) -> Result<Finished> {
     };
     let path = session.output().record();
     finish(session, &proof, &measured, judging, &path)
+}
+
+/// The candidate's profile, with what is known of where it comes from.
+fn supply(
+    from: &ProfileFrom,
+    session: &mut Session,
+    instrumented: &Instrumented,
+) -> Result<Supplied> {
+    Ok(match from {
+        ProfileFrom::Training => {
+            let profiles = session.train(instrumented)?;
+            Supplied {
+                profile: session.merge(profiles)?,
+                source: ProfileSource::Training,
+                checks: Vec::new(),
+            }
+        }
+        ProfileFrom::File(path) => Supplied {
+            profile: session.adopt(path)?,
+            source: ProfileSource::Elsewhere,
+            checks: Vec::new(),
+        },
+        ProfileFrom::Store => {
+            let stored = session.stored()?;
+            session.use_stored(&stored, instrumented)?
+        }
+    })
 }
 
 /// Lets Criterion look at the pair of a finished run, where that is declared, and adds the stage's

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::flags::{self, SharedFlags};
 use crate::instructions;
 use crate::output::Layout;
-use crate::pipeline::{NullRebuild, Options};
+use crate::pipeline::{NullRebuild, Options, ProfileFrom};
 use crate::session::instructions_stage;
 use crate::spec::Spec;
 use crate::stage::Reuse;
@@ -163,7 +163,8 @@ fn stage_names(options: &Options) -> Vec<String> {
     let mut names = ["build baseline", "suitability", "build instrumented"]
         .map(String::from)
         .to_vec();
-    if options.profile.is_none() {
+    // A stored profile is compared with a fresh training.
+    if !matches!(options.profile, ProfileFrom::File(_)) {
         let workloads = options.spec.train().iter();
         names.extend(workloads.map(|workload| format!("train {}", workload.name)));
     }

@@ -7,12 +7,14 @@ mod instructions;
 mod layouts;
 mod predict;
 mod sampling;
+mod stored;
 
 pub(crate) use instructions::stage as instructions_stage;
 pub use predict::Patience;
 pub(crate) use sampling::Shown;
+pub use stored::Supplied;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use inferno_measure::process;
@@ -26,6 +28,7 @@ use crate::digest::{self, Key};
 use crate::error::{Error, Result};
 use crate::flags::{self, Arm, SharedFlags};
 use crate::functions;
+use crate::gathered;
 use crate::holdout::{self, Overlap};
 use crate::merge::{self, MergedProfile};
 use crate::optimize::{self, Candidate};
@@ -216,8 +219,13 @@ impl Session {
     /// # Errors
     /// [`Error::Build`], and [`Error::Verification`] when it has no counters.
     pub fn instrument(&mut self) -> Result<Instrumented> {
-        let raw_profiles = self.workshop.output.profiles().join("untrained");
-        Instrumented::new(self.build(&Arm::Instrumented { raw_profiles })?)
+        Instrumented::new(self.build(&self.instrumented_arm())?)
+    }
+
+    fn instrumented_arm(&self) -> Arm {
+        Arm::Instrumented {
+            raw_profiles: self.workshop.output.profiles().join("untrained"),
+        }
     }
 
     /// Runs every declared training workload.
@@ -262,6 +270,11 @@ impl Session {
     /// # Errors
     /// [`Error::Verification`].
     pub fn merge(&mut self, profiles: Vec<WorkloadProfile>) -> Result<MergedProfile> {
+        self.merge_as("merge", profiles)
+    }
+
+    /// The merge as a stage of the name `stage`: what `merge` left is what the candidate is built with.
+    fn merge_as(&mut self, stage: &str, profiles: Vec<WorkloadProfile>) -> Result<MergedProfile> {
         let tool = self.tool()?;
         let parts = profiles
             .iter()
@@ -270,46 +283,27 @@ impl Session {
             key.part(part)
         });
         let directory = self.workshop.output.profiles();
-        self.stages
-            .run("merge", StageKind::Other, &key.finish(), || {
-                merge::workloads(profiles, &tool, &directory)
-            })
+        self.stages.run(stage, StageKind::Other, &key.finish(), || {
+            merge::workloads(profiles, &tool, &directory)
+        })
     }
 
-    /// Merges profiles that were gathered elsewhere: files, or directories of `*.profraw`.
+    /// Merges profiles that were gathered elsewhere, by the weights that they were named with.
     ///
     /// # Errors
-    /// [`Error::Usage`] when there is none, [`Error::Verification`] when one is unusable.
-    pub fn merge_files(&mut self, sources: &[PathBuf]) -> Result<MergedProfile> {
+    /// [`Error::Usage`] when there is none, [`Error::Verification`] when one is unusable or they are
+    /// of several versions of the program.
+    pub fn merge_gathered(&mut self, sources: &[gathered::Source]) -> Result<MergedProfile> {
         let tool = self.tool()?;
-        let mut files = Vec::new();
-        for source in sources {
-            if !source.exists() {
-                return Err(Error::Usage {
-                    message: format!("there is no `{}`", source.display()),
-                    hint: "name the directory into which the instrumented binary wrote, or the files themselves".into(),
-                });
-            }
-            if source.is_dir() {
-                files.extend(train::raw_files(source)?);
-            } else {
-                files.push(source.clone());
-            }
-        }
-        if files.is_empty() {
-            return Err(Error::Usage {
-                message: "there is no *.profraw file in what was named".into(),
-                hint: "name the directory into which the instrumented binary wrote, or the files themselves".into(),
-            });
-        }
-        let key = Key::new("merge-files")
-            .part(&tool.version)
-            .files(&files)?
-            .finish();
-        let directory = self.workshop.output.profiles();
-        self.stages.run("merge", StageKind::Other, &key, || {
-            merge::files(&files, &tool, &directory)
-        })
+        let parts = gathered::parts(sources)?;
+        let key = Key::new("merge-gathered").part(&tool.version);
+        let key = parts.iter().try_fold(key, |key, part| part.added_to(key))?;
+        let output = &self.workshop.output;
+        self.stages
+            .run("merge", StageKind::Other, &key.finish(), || {
+                let profiles = gathered::profiles(&parts, output, &tool)?;
+                merge::gathered(profiles, &tool, &output.profiles())
+            })
     }
 
     /// The profile of the last merge.

@@ -77,9 +77,20 @@ impl WorkloadProfile {
         if files.is_empty() {
             return Ok(None);
         }
-        let inputs = Weighted::equally(&files);
-        let path = raw.with_extension("profdata");
-        tool.merge_into(&inputs, &path)?;
+        Self::of_files(name, &files, raw.with_extension("profdata"), tool)
+    }
+
+    /// Merges `files` into `path`; `None` where nothing was counted.
+    ///
+    /// # Errors
+    /// [`Error::Verification`] when one of them is unusable: none is passed over.
+    pub(crate) fn of_files(
+        name: &str,
+        files: &[PathBuf],
+        path: PathBuf,
+        tool: &LlvmProfdata,
+    ) -> Result<Option<Self>> {
+        tool.merge_into(&Weighted::equally(files), &path)?;
         let counts_total = tool.counts(&path)?.total();
         let profile = Self {
             name: name.to_owned(),
@@ -136,17 +147,22 @@ pub fn run(
 /// # Errors
 /// [`Error::Io`] naming the directory.
 pub fn raw_files(directory: &Path) -> Result<Vec<PathBuf>> {
+    files_of_kind(directory, "profraw")
+}
+
+/// The files in `directory` and below whose names end in `.kind`, sorted.
+///
+/// # Errors
+/// [`Error::Io`] naming the directory.
+pub(crate) fn files_of_kind(directory: &Path, kind: &str) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(Error::io("read", directory))? {
         let entry = entry.map_err(Error::io("read", directory))?;
         let path = entry.path();
         // Not through links: one may lead back up.
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            files.extend(raw_files(&path)?);
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "profraw")
-        {
+        if entry.file_type().is_ok_and(|found| found.is_dir()) {
+            files.extend(files_of_kind(&path, kind)?);
+        } else if path.extension().is_some_and(|extension| extension == kind) {
             files.push(path);
         }
     }

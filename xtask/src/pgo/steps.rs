@@ -1,12 +1,14 @@
 //! The single steps: each says what it made and what comes next.
 
-use std::path::{Path, PathBuf};
-
 use inferno_pgo::exit::ANSWERED;
+use inferno_pgo::gathered::Source;
+use inferno_pgo::merge::MergedProfile;
 use inferno_pgo::output;
+use inferno_pgo::pipeline::ProfileFrom;
 use inferno_pgo::session::Session;
 use inferno_pgo::stage::Reuse;
 use inferno_pgo::status::Status;
+use inferno_pgo::store::Store;
 
 use super::Place;
 use crate::error::Result;
@@ -38,14 +40,14 @@ pub(super) fn train(place: &Place) -> Result<u8> {
     Ok(ANSWERED)
 }
 
-pub(super) fn merge(place: &Place, sources: &[PathBuf]) -> Result<u8> {
+pub(super) fn merge(place: &Place, sources: &[Source]) -> Result<u8> {
     let mut session = open(place)?;
     let merged = if sources.is_empty() {
         let instrumented = session.instrument()?;
         let profiles = session.train(&instrumented)?;
         session.merge(profiles)?
     } else {
-        session.merge_files(sources)?
+        session.merge_gathered(sources)?
     };
     println!("{}", merged.path.display());
     session.say(&format!(
@@ -55,13 +57,42 @@ pub(super) fn merge(place: &Place, sources: &[PathBuf]) -> Result<u8> {
     Ok(ANSWERED)
 }
 
-pub(super) fn optimize(place: &Place, profile: Option<&Path>) -> Result<u8> {
+pub(super) fn merge_into_stored(place: &Place, sources: &[Source]) -> Result<u8> {
     let mut session = open(place)?;
-    let merged = match profile {
-        Some(profile) => session.adopt(profile)?,
-        None => session.merged()?,
+    let merged = session.merge_into_stored(sources)?;
+    stored(&mut session, &merged);
+    Ok(ANSWERED)
+}
+
+pub(super) fn refresh(place: &Place) -> Result<u8> {
+    let mut session = open(place)?;
+    let merged = session.refresh()?;
+    stored(&mut session, &merged);
+    Ok(ANSWERED)
+}
+
+fn stored(session: &mut Session, merged: &MergedProfile) {
+    let manifest = Store::of(session.spec()).manifest();
+    println!("{}", manifest.display());
+    session.say(&format!(
+        "{} of {} functions ran; commit the directory, and build with it: cargo xtask pgo --use-stored",
+        merged.functions_covered, merged.functions_total
+    ));
+}
+
+/// Without another source, the profile is that of the last merge.
+pub(super) fn optimize(place: &Place, from: &ProfileFrom) -> Result<u8> {
+    let mut session = open(place)?;
+    let (merged, instrumented) = match from {
+        ProfileFrom::Training => (session.merged()?, session.instrument()?),
+        ProfileFrom::File(file) => (session.adopt(file)?, session.instrument()?),
+        ProfileFrom::Store => {
+            let stored = session.stored()?;
+            let instrumented = session.instrument()?;
+            let supplied = session.use_stored(&stored, &instrumented)?;
+            (supplied.profile, instrumented)
+        }
     };
-    let instrumented = session.instrument()?;
     let (candidate, _) = session.optimize(&merged, &instrumented)?;
     println!("{}", candidate.artifact().path.display());
     session.say("next: cargo xtask pgo verify");

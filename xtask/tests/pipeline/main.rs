@@ -17,5 +17,6 @@ mod layouts;
 mod options;
 mod predict;
 mod profiles;
+mod stored;
 mod verdicts;
 mod xtask;

@@ -51,7 +51,7 @@ impl Trained {
 }
 
 /// The format's version is the second 64-bit number of the header, of raw and of merged profiles.
-fn with_version(profile: &[u8], version: u8) -> Vec<u8> {
+pub(crate) fn with_version(profile: &[u8], version: u8) -> Vec<u8> {
     let mut changed = profile.to_owned();
     changed[8] = version;
     changed
@@ -106,7 +106,7 @@ fn slow_unusable_raw_profiles_are_refused() {
         .failed(2, "there is no *.profraw file");
 }
 
-fn raw_profile(directory: &Path) -> PathBuf {
+pub(crate) fn raw_profile(directory: &Path) -> PathBuf {
     let entries = std::fs::read_dir(directory)
         .expect("a directory")
         .flatten()

@@ -17,7 +17,7 @@ use inferno_measure::verdict::judge_again;
 
 use crate::compare::programs::file_name;
 use crate::error::{Error, Result};
-use crate::pipeline::{self, CriterionStage, NullRebuild, Options};
+use crate::pipeline::{self, CriterionStage, NullRebuild, Options, ProfileFrom};
 use crate::session::{Baseline, Patience, Session};
 use crate::spec::Spec;
 use crate::stage::Reuse;
@@ -115,7 +115,7 @@ impl Calibration {
             null_rebuild: NullRebuild::Left,
             turn_requests: None,
             only: vec![program.scenario().to_owned()],
-            profile: None,
+            profile: ProfileFrom::Training,
             layouts: None,
             instructions: None,
             criterion: CriterionStage::Skipped,

@@ -8,20 +8,34 @@ use std::collections::BTreeMap;
 /// (`ProfileSummaryBuilder`, default cutoffs).
 const HOT_SHARE: f64 = 0.99;
 
-/// The block counts of every instrumented function, also of those that never ran.
+/// The block counts of every instrumented function, also of those that never ran: by name, then by
+/// the hash of its control flow, since a function that has changed keeps its name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts(BTreeMap<String, Vec<u64>>);
+pub struct Counts(BTreeMap<String, BTreeMap<String, Vec<u64>>>);
+
+/// Functions with counts that another profile does not have with this control flow.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Absent {
+    /// How many.
+    pub functions: u64,
+    /// Their share of all counts.
+    pub share: f64,
+}
 
 impl Counts {
     /// Reads the tool's text. A function that stands there twice (two hashes) keeps both.
     pub fn parse(text: &str) -> Self {
-        let mut functions: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        let mut functions: BTreeMap<String, BTreeMap<String, Vec<u64>>> = BTreeMap::new();
         let mut current = None;
+        let mut hash = String::new();
         for line in text.lines() {
             let indent = line.len() - line.trim_start().len();
             let line = line.trim();
             if indent == 2 && line.ends_with(':') {
                 current = Some(line.trim_end_matches(':').to_owned());
+                hash.clear();
+            } else if let Some(found) = line.strip_prefix("Hash: ") {
+                found.clone_into(&mut hash);
             } else if let (Some(name), Some(list)) =
                 (&current, line.strip_prefix("Block counts: ["))
             {
@@ -29,7 +43,8 @@ impl Counts {
                     .trim_end_matches(']')
                     .split(", ")
                     .filter_map(|count| count.parse::<u64>().ok());
-                functions.entry(name.clone()).or_default().extend(counts);
+                let bodies = functions.entry(name.clone()).or_default();
+                bodies.entry(hash.clone()).or_default().extend(counts);
             }
         }
         Self(functions)
@@ -44,7 +59,7 @@ impl Counts {
     pub fn functions_covered(&self) -> u64 {
         self.0
             .values()
-            .filter(|blocks| blocks.iter().any(|&count| count > 0))
+            .filter(|bodies| bodies.values().any(|blocks| sum(blocks) > 0))
             .count() as u64
     }
 
@@ -75,28 +90,69 @@ impl Counts {
     /// Share of all counts in functions that `known` accepts; `None` where nothing was counted.
     pub fn share_in(&self, known: impl Fn(&str) -> bool) -> Option<f64> {
         let total = self.total();
-        let held = self.0.iter().filter(|(name, _)| known(name));
-        let held = held
-            .flat_map(|(_, blocks)| blocks)
-            .fold(0, |sum: u64, &count| sum.saturating_add(count));
+        let held = self.by_function().filter(|(name, _)| known(name));
+        let held = held.fold(0, |all: u64, (_, counts)| all.saturating_add(counts));
         (total > 0).then(|| held as f64 / total as f64)
     }
 
     /// The sum of the block counts of each function, by the profile's name for it.
     pub fn by_function(&self) -> impl Iterator<Item = (&str, u64)> {
-        let sum = |blocks: &Vec<u64>| {
-            blocks
-                .iter()
-                .fold(0, |sum: u64, &count| sum.saturating_add(count))
+        self.0.iter().map(|(name, bodies)| {
+            let all = bodies.values().map(|blocks| sum(blocks));
+            (name.as_str(), all.fold(0, u64::saturating_add))
+        })
+    }
+
+    /// The functions with counts that `other` does not have with the same control flow: the compiler
+    /// finds counts by name and hash, so those of a function that has changed are of no use.
+    pub fn absent_from(&self, other: &Self) -> Absent {
+        let known = |name: &str, hash: &str| {
+            let bodies = other.0.get(name);
+            bodies.is_some_and(|bodies| bodies.contains_key(hash))
         };
-        self.0
-            .iter()
-            .map(move |(name, blocks)| (name.as_str(), sum(blocks)))
+        let mut functions = 0;
+        let mut held = 0_u64;
+        for (name, bodies) in &self.0 {
+            for (hash, blocks) in bodies {
+                let counts = sum(blocks);
+                if counts > 0 && !known(name, hash) {
+                    functions += 1;
+                    held = held.saturating_add(counts);
+                }
+            }
+        }
+        Absent {
+            functions,
+            share: held as f64 / self.total().max(1) as f64,
+        }
+    }
+
+    /// Share of all counts under another control flow than the one that holds most of its function's
+    /// counts; `None` where nothing was counted. The compiler passes over such counts without a word.
+    pub fn split_share(&self) -> Option<f64> {
+        let total = self.total();
+        let split = self.0.values().map(|bodies| {
+            let most = bodies.values().map(|blocks| sum(blocks)).max();
+            let all = bodies.values().map(|blocks| sum(blocks));
+            all.fold(0, u64::saturating_add) - most.unwrap_or(0)
+        });
+        let split = split.fold(0, u64::saturating_add);
+        (total > 0).then(|| split as f64 / total as f64)
     }
 
     fn blocks(&self) -> impl Iterator<Item = u64> {
-        self.0.values().flatten().copied()
+        self.0
+            .values()
+            .flat_map(BTreeMap::values)
+            .flatten()
+            .copied()
     }
+}
+
+fn sum(blocks: &[u64]) -> u64 {
+    blocks
+        .iter()
+        .fold(0, |all: u64, &count| all.saturating_add(count))
 }
 
 /// The edge overlap of two profiles, 0 to 1, from `llvm-profdata overlap`.
@@ -110,6 +166,8 @@ pub fn parse_overlap(text: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     const SHOWN: &str = "Counters:\n  main:\n    Hash: 0x0a4d0ad3efffffff\n    Counters: 1\n    Block counts: [1]\n  \
@@ -132,6 +190,48 @@ mod tests {
     fn an_empty_profile_has_no_share() {
         assert_eq!(Counts::parse("").share_in(|_| true), None);
         assert_eq!(Counts::parse("").blocks_for_99_percent(), 0);
+    }
+
+    /// A profile of functions with their hashes and one count each.
+    fn profile(functions: &[(&str, u32, u64)]) -> Counts {
+        let mut text = String::from("Counters:\n");
+        for (name, hash, count) in functions {
+            let _ = writeln!(
+                text,
+                "  {name}:\n    Hash: {hash:#x}\n    Block counts: [{count}]"
+            );
+        }
+        Counts::parse(&text)
+    }
+
+    #[test]
+    fn functions_are_the_same_with_the_same_control_flow_alone() {
+        let old = profile(&[("same", 1, 60), ("changed", 2, 30), ("gone", 3, 10)]);
+        let new = profile(&[
+            ("same", 1, 70),
+            ("changed", 4, 20),
+            ("new", 5, 5),
+            ("cold", 6, 0),
+        ]);
+        for (one, other, functions, share) in [
+            (&old, &new, 2, 0.4),
+            (&new, &old, 2, 25.0 / 95.0),
+            (&old, &old, 0, 0.0),
+        ] {
+            let absent = one.absent_from(other);
+            assert_eq!(absent.functions, functions);
+            assert!((absent.share - share).abs() < 1e-12, "{absent:?}");
+        }
+    }
+
+    #[test]
+    fn counts_of_two_versions_are_split() {
+        let mixed = profile(&[("f", 1, 60), ("f", 2, 30), ("g", 3, 10)]);
+        assert_eq!(mixed.split_share(), Some(0.3));
+        assert_eq!(mixed.functions_total(), 2);
+        assert_eq!(mixed.share_in(|name| name == "f"), Some(0.9));
+        assert_eq!(profile(&[("f", 1, 60)]).split_share(), Some(0.0));
+        assert_eq!(Counts::default().split_share(), None);
     }
 
     #[test]

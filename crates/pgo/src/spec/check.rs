@@ -38,6 +38,7 @@ fn nearest_key(message: &str) -> Option<String> {
 pub(super) fn references(spec: &Spec) -> Result<()> {
     target(spec)?;
     judge(spec)?;
+    store(spec)?;
     let training = spec.train().iter().map(|train| train.name.as_str());
     unique(spec, "training workload", training)?;
     unique(
@@ -105,6 +106,17 @@ fn judge(spec: &Spec) -> Result<()> {
         return Err(spec.error("`min_pairs` must be at least 1", "the default is 5"));
     }
     Ok(())
+}
+
+fn store(spec: &Spec) -> Result<()> {
+    let limit = spec.store().max_staleness;
+    if limit > 0.0 && limit < 1.0 {
+        return Ok(());
+    }
+    Err(spec.error(
+        format!("`max_staleness = {limit}` is not a share between 0 and 1"),
+        "10 % is written `max_staleness = 0.1`",
+    ))
 }
 
 fn unique<'a>(spec: &Spec, what: &str, names: impl Iterator<Item = &'a str>) -> Result<()> {

@@ -31,10 +31,12 @@ pub(super) struct Document {
     #[serde(default)]
     pub(super) metric: BTreeMap<String, MetricSpec>,
     pub(super) criterion: Option<Criterion>,
+    #[serde(default)]
+    pub(super) store: Store,
 }
 
 /// `[target]`: the cargo target of every arm.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// Manifest of the package or its workspace, relative to the spec.
@@ -271,6 +273,20 @@ pub struct Criterion {
     /// Time for all its samples.
     #[serde(default = "default_bench_budget", deserialize_with = "duration")]
     pub budget: Duration,
+}
+
+/// `[store]`: when the profile that is kept beside the spec is too old.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// The largest staleness with which the stored profile is used, as a share.
+    pub max_staleness: f64,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { max_staleness: 0.1 }
+    }
 }
 
 /// `[metric.NAME]`.

@@ -12,8 +12,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub use document::{
-    Criterion, Expect, Judge, MetricSpec, Output, Request, ScenarioKind, ScenarioSpec, Target,
-    Train, Trend,
+    Criterion, Expect, Judge, MetricSpec, Output, Request, ScenarioKind, ScenarioSpec, Store,
+    Target, Train, Trend,
 };
 
 use crate::digest;
@@ -104,6 +104,11 @@ impl Spec {
     /// The benchmark that looks at the verified pair as well.
     pub fn criterion(&self) -> Option<&Criterion> {
         self.document.criterion.as_ref()
+    }
+
+    /// When the stored profile is too old.
+    pub fn store(&self) -> &Store {
+        &self.document.store
     }
 
     /// What must be equal in both arms on the holdout.

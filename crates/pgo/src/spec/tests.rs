@@ -141,6 +141,11 @@ fn references_and_ranges_are_checked() {
         ),
         (
             "[[train]]",
+            "[store]\nmax_staleness = 1.0\n[[train]]",
+            "`max_staleness = 1` is not a share",
+        ),
+        (
+            "[[train]]",
             "[verify]\noutput = \"stdin\"\n[[train]]",
             "output must be",
         ),

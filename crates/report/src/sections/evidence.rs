@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use inferno_measure::record::{
     Artifact, Artifacts, CheckOutcome, FunctionCode, HotFunction, NullRebuild, Placement, Profile,
-    Record, Verification, concerns_profile,
+    ProfileSource, Record, Sources, Staleness, Verification, concerns_profile,
 };
 
 use super::fact_share;
@@ -107,7 +107,7 @@ fn profile(profile: &Profile) -> Vec<Block> {
                 .map(|(part, total)| format!("{} of {}", count(part), count(total))),
         )
     };
-    let facts = vec![
+    let mut facts = vec![
         ("SHA-256", Text::literal(short_hash(&profile.sha256))),
         (
             "functions covered",
@@ -130,6 +130,7 @@ fn profile(profile: &Profile) -> Vec<Block> {
             fact_share(profile.holdout_overlap),
         ),
     ];
+    facts.extend(profile.source.iter().flat_map(source));
     let mut blocks = vec![
         Block::Heading("Profile"),
         Block::Facts(facts),
@@ -160,6 +161,47 @@ fn profile(profile: &Profile) -> Vec<Block> {
         blocks.extend(hottest(&profile.hottest));
     }
     blocks
+}
+
+/// Where the profile came from, and how old it is.
+fn source(source: &ProfileSource) -> Vec<(&'static str, Text)> {
+    let stored = match source {
+        ProfileSource::Training => return vec![("from", "the declared training".into())],
+        ProfileSource::Elsewhere => return vec![("from", "elsewhere".into())],
+        ProfileSource::Stored(stored) => stored,
+    };
+    let sources = match stored.sources {
+        Sources::Unchanged => "the sources are unchanged since",
+        Sources::Changed => "sources have changed since",
+    };
+    let commit = stored
+        .commit
+        .as_deref()
+        .map_or_else(Text::default, |commit| {
+            Text::from(", commit ").then(Text::literal(short_hash(commit)))
+        });
+    let origin = Text::from("the store, ")
+        .then(Text::literal(&stored.created))
+        .then(commit)
+        .then(format!("; {sources}"));
+    let manifest = Text::literal(short_hash(&stored.manifest_sha256));
+    let of = |share: fn(&Staleness) -> f64| fact_share(stored.staleness.as_ref().map(share));
+    vec![
+        ("from", origin),
+        ("SHA-256 of its manifest", manifest),
+        (
+            "stored counts without use here",
+            of(|staleness| staleness.counts_discarded_share),
+        ),
+        (
+            "fresh counts that it misses",
+            of(|staleness| staleness.counts_missing_share),
+        ),
+        (
+            "overlap with a fresh training",
+            of(|staleness| staleness.training_overlap),
+        ),
+    ]
 }
 
 /// The first functions that hold [`HOT_SHARE`] of the counts, and no fewer than [`HOT_MIN`].

@@ -436,6 +436,7 @@ fn profile() -> Profile {
                 FunctionCode::NotKnown,
             ),
         ],
+        source: None,
     }
 }
 
