@@ -1,5 +1,6 @@
 //! `cargo xtask pgo`: the main job, and its single steps for people who train elsewhere.
 
+mod audit;
 mod judge;
 mod predict;
 mod steps;
@@ -52,6 +53,9 @@ enum Step {
     },
     /// Prove that baseline and candidate may be compared
     Verify(Place),
+    /// Judge a build of another pipeline: was its profile used, is it stale, does hot code differ? (To
+    /// build the baseline twice is `cargo xtask pgo --audit`)
+    Audit(Box<audit::Arguments>),
     /// Judge a saved record again, from its raw samples
     Judge {
         /// The record
@@ -94,7 +98,8 @@ impl Place {
 struct RunArguments {
     #[command(flatten)]
     sampling: SamplingArguments,
-    /// Build the baseline twice, to learn what a differing binary proves
+    /// Build the baseline twice, to learn what a differing binary proves (a build of another pipeline
+    /// is judged by `cargo xtask pgo audit`)
     #[arg(long)]
     audit: bool,
     /// Build the candidate with a profile that was merged elsewhere, instead of training
@@ -233,6 +238,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<u8> {
         Some(Step::Merge { place, sources }) => steps::merge(&place, &sources),
         Some(Step::Optimize { place, profile }) => steps::optimize(&place, profile.as_deref()),
         Some(Step::Verify(place)) => steps::verify(&place),
+        Some(Step::Audit(arguments)) => audit::run(&arguments),
         Some(Step::Judge { record, format }) => judge::run(&record, format),
         Some(Step::Noise(arguments)) => noise(&arguments),
         Some(Step::Status(place)) => steps::status(&place),
