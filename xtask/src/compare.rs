@@ -9,7 +9,7 @@ use inferno_measure::comparison::{self, Comparison};
 use inferno_measure::record::Verdict;
 use inferno_measure::scenario::Pin;
 use inferno_pgo::compare::operand::{self, Operand};
-use inferno_pgo::compare::programs::{self, CommandLine, Workload};
+use inferno_pgo::compare::programs::{self, CommandLine, Finished, Workload};
 use inferno_pgo::compare::results::{self, Obstacles, Rule};
 use inferno_pgo::exit;
 use inferno_pgo::spec::{Spec, duration};
@@ -171,7 +171,7 @@ fn refuse(given: &[(&str, bool)], belong_to: &str) -> Result<()> {
 }
 
 /// Time for sampling, and for one process, without an option.
-const DEFAULT_TIME: Duration = Duration::from_mins(1);
+pub(crate) const DEFAULT_TIME: Duration = Duration::from_mins(1);
 
 pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
     let operands = [
@@ -257,6 +257,16 @@ fn programs(arguments: &Arguments) -> Result<Comparison> {
             Reuse::Unchanged
         },
     })?;
+    write_reports(&finished)?;
+    let names = [&arguments.baseline, &arguments.candidate];
+    let names = names.map(|path| path.display().to_string());
+    let mut comparison = comparison::of_record(&finished.record, [&names[0], &names[1]]);
+    comparison.notes.extend(finished.notes);
+    Ok(comparison)
+}
+
+/// Writes the reports beside the record, and says where they are.
+pub(crate) fn write_reports(finished: &Finished) -> Result<()> {
     let (record, output) = (&finished.record, &finished.output);
     let write =
         |path: &Path, text: String| inferno_measure::write_atomically(path, text.as_bytes());
@@ -265,11 +275,7 @@ fn programs(arguments: &Arguments) -> Result<Comparison> {
     eprintln!("record: {}", output.record().display());
     eprintln!("report: {}", output.report().display());
     eprintln!("page: {}", output.page().display());
-    let names = [&arguments.baseline, &arguments.candidate];
-    let names = names.map(|path| path.display().to_string());
-    let mut comparison = comparison::of_record(record, [&names[0], &names[1]]);
-    comparison.notes.extend(finished.notes);
-    Ok(comparison)
+    Ok(())
 }
 
 fn print_as(comparison: &Comparison, format: Format) -> Result<()> {

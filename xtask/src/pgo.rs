@@ -1,5 +1,6 @@
 //! `cargo xtask pgo`: the main job, and its single steps for people who train elsewhere.
 
+mod audit;
 mod judge;
 mod predict;
 mod steps;
@@ -59,6 +60,9 @@ enum Step {
     },
     /// Prove that baseline and candidate may be compared
     Verify(Place),
+    /// Judge a build of another pipeline: was its profile used, is it stale, does hot code differ? (To
+    /// build the baseline twice is `cargo xtask pgo --audit`)
+    Audit(Box<audit::Arguments>),
     /// Judge a saved record again, from its raw samples
     Judge {
         /// The record
@@ -123,7 +127,8 @@ impl ProfileArguments {
 struct RunArguments {
     #[command(flatten)]
     sampling: SamplingArguments,
-    /// Build the baseline twice, to learn what a differing binary proves
+    /// Build the baseline twice, to learn what a differing binary proves (a build of another pipeline
+    /// is judged by `cargo xtask pgo audit`)
     #[arg(long)]
     audit: bool,
     #[command(flatten)]
@@ -267,6 +272,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<u8> {
         Some(Step::Refresh(place)) => steps::refresh(&place),
         Some(Step::Optimize { place, from }) => steps::optimize(&place, &from.profile()),
         Some(Step::Verify(place)) => steps::verify(&place),
+        Some(Step::Audit(arguments)) => audit::run(&arguments),
         Some(Step::Judge { record, format }) => judge::run(&record, format),
         Some(Step::Noise(arguments)) => noise(&arguments),
         Some(Step::Status(place)) => steps::status(&place),

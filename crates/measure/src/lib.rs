@@ -12,6 +12,7 @@
 //! with every cycle of work.
 
 pub mod arms;
+pub mod audit;
 pub mod benchmarks;
 pub mod campaign;
 mod cold;

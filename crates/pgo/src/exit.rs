@@ -18,3 +18,5 @@ pub const BUILD_FAILED: u8 = 21;
 pub const VERIFICATION_FAILED: u8 = 22;
 /// A training run or a scenario did not end as declared.
 pub const WORKLOAD_FAILED: u8 = 23;
+/// A question of an audit cannot be answered: closed on doubt.
+pub const CANNOT_TELL: u8 = 24;

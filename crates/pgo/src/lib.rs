@@ -8,6 +8,7 @@
 pub mod artifact;
 mod assemble;
 pub mod assets;
+pub mod audit;
 pub mod calibrate;
 mod callgrind;
 pub mod cargo;

@@ -144,7 +144,7 @@ fn slow_a_stale_profile_is_refused() {
 }
 
 /// The source with other control flow in its hottest function.
-fn stale(text: &str) -> String {
+pub(crate) fn stale(text: &str) -> String {
     let hottest = "fn step(&mut self, op: Op) -> Result<(), Fault> {";
     let branch = "if self.stack.len() == 77 { eprintln!(\"77 deep\"); }";
     text.replacen(hottest, &format!("{hottest}\n{branch}"), 1)

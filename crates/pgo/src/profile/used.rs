@@ -47,6 +47,14 @@ const REFUSALS: [&str; 9] = [
     "failed to load profile",
 ];
 
+/// The function that `message` says the profile does not know.
+pub(crate) fn missing_function(message: &str) -> Option<&str> {
+    MISSING
+        .captures(message)?
+        .get(1)
+        .map(|function| function.as_str())
+}
+
 impl ProfileUse {
     /// Reads compiler messages. Functions compiled in several units count once, with the largest
     /// loss.
@@ -59,8 +67,8 @@ impl ProfileUse {
                 let discarded = found[2].parse().unwrap_or(u64::MAX);
                 let most = mismatched.entry(found[1].to_owned()).or_default();
                 *most = discarded.max(*most);
-            } else if let Some(found) = MISSING.captures(message) {
-                missing.insert(found[1].to_owned());
+            } else if let Some(function) = missing_function(message) {
+                missing.insert(function.to_owned());
             } else if REFUSALS.iter().any(|refusal| message.contains(refusal)) {
                 unreadable.push(message.to_owned());
             }

@@ -216,7 +216,7 @@ fn that_matter(functions: &[HotFunction]) -> &[HotFunction] {
 }
 
 /// How the profile changed the code that it says matters.
-fn hottest(functions: &[HotFunction]) -> Vec<Block> {
+pub(crate) fn hottest(functions: &[HotFunction]) -> Vec<Block> {
     let functions = that_matter(functions);
     let total: f64 = functions.iter().map(|function| function.counts_share).sum();
     let statement = format!(
