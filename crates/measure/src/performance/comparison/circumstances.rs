@@ -6,6 +6,7 @@
 use super::{Pair, is_alike};
 use crate::comparison::{Difference, Found, Weight, host_differences, short};
 use crate::performance::PerformanceResult;
+use crate::performance::figures::Figure;
 use crate::performance::result::{Model, Settings};
 
 /// Everything that differs, each thing once.
@@ -142,21 +143,30 @@ fn settings(a: &PerformanceResult, b: &PerformanceResult, found: &mut Found) {
 
 /// Figures that one side has and the other lacks.
 fn absent(a: &PerformanceResult, b: &PerformanceResult, found: &mut Found) {
-    let value = |result: &PerformanceResult, name: &str| {
-        let value = result.figure(name)?.value?;
-        Some(format!("{value:.3}"))
-    };
     for (figure, known) in &a.figures {
         if known.better.is_none() {
             continue;
         }
-        let values = [value(a, figure), value(b, figure)];
-        let what = format!("{figure} of {}", name(a));
-        match values.each_ref().map(Option::is_some) {
+        let sides = [a, b].map(|result| result.figure(figure));
+        let is_known = sides.map(|side| side.is_some_and(|side| side.value.is_some()));
+        let is_too_small = sides[1].is_some_and(|side| side.needs.is_some());
+        let weight = match is_known {
+            // Two runs of the same length may well lie on both sides of what a percentile takes; the
+            // other figures are about the same requests.
+            [true, false] if is_too_small => Weight::Told,
             // Without it a loss would stay unseen.
-            [true, false] => found.add(what, Weight::Obstacle, values),
-            [false, true] => found.add(what, Weight::Told, values),
-            _ => {}
-        }
+            [true, false] => Weight::Obstacle,
+            [false, true] => Weight::Told,
+            _ => continue,
+        };
+        let values = sides.map(|side| side.and_then(told));
+        found.add(format!("{figure} of {}", name(a)), weight, values);
     }
+}
+
+/// A figure, or what it would take; nothing where it was not measured.
+fn told(figure: &Figure) -> Option<String> {
+    let value = figure.value.map(|value| format!("{value:.3}"));
+    let needs = |needs| format!("takes {needs} requests, there are {}", figure.count);
+    value.or_else(|| figure.needs.map(needs))
 }
