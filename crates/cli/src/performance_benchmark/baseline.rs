@@ -48,7 +48,7 @@ pub(crate) struct Arguments {
     backends: Vec<Kind>,
 
     /// The time for all backends and suites together
-    #[arg(long, value_name = "SECONDS", value_parser = seconds::parse, default_value = "60")]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds::parse, default_value = "120")]
     duration: Duration,
 
     /// A JSON file with targets; those that it leaves out are at their defaults

@@ -15,7 +15,7 @@ pub(super) mod options;
 pub(super) mod page;
 mod profiler;
 mod prompts;
-mod reference;
+pub(super) mod reference;
 pub(super) mod runner;
 pub(super) mod suite_run;
 pub(super) mod suites;

@@ -2,8 +2,8 @@
 //!
 //! Takes the results of two runs, gives a verdict per figure by the rule of [`crate::verdict`]. The
 //! runs were made at different times, between which an unchanged program is faster or slower by 15 % on
-//! shared machines. What cancels that is a fixed computation that both runs timed beside their requests;
-//! where one of them has none, intervals are widened by a drift allowance. Verdicts are simultaneous over
+//! shared machines. What cancels that is a fixed computation that both runs timed beside their requests on
+//! one thread; elsewhere intervals are widened by a drift allowance. Verdicts are simultaneous over
 //! all rows. Pure functions; results that were made under other circumstances are compared as well, and
 //! what differs is told: who calls decides whether to believe it.
 
@@ -145,7 +145,9 @@ pub fn compare(
         .iter()
         .flat_map(|(older, newer)| evidence::of(older, newer, rule, &mut notes))
         .collect();
-    let rows = evidence.len().max(1);
+    // Those that no value could decide take nothing from the others' certainty.
+    let can_decide = evidence.iter().filter(|one| one.can_decide());
+    let rows = can_decide.count().max(1);
     PerformanceComparison {
         schema: COMPARISON_SCHEMA,
         baseline: side(baseline, names[0]),

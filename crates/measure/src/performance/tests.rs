@@ -45,7 +45,7 @@ fn circumstances() -> Circumstances {
             f32_bytes: Some(400_000_000),
         },
         settings: Settings {
-            threads: 2,
+            threads: 1,
             slots: 4,
             max_tokens: 16,
             prompts: 42,

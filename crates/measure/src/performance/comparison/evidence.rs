@@ -3,12 +3,25 @@
 use super::{Drift, Pair, Rule};
 use crate::comparison::DRIFT_DEFAULT;
 use crate::performance::figures::{
-    Basis, Definition, Scale, Statistic, Unit, block_means, definitions, proportion, units,
+    Definition, Scale, Statistic, Unit, definitions, proportion, units,
 };
 use crate::performance::result::{PerformanceResult, Suite};
-use crate::scenario::Better;
+use crate::scenario::{Better, Judging};
 use crate::stats;
 use crate::stats::proportion::Proportion;
+
+impl Evidence {
+    /// Whether there is enough of it for an answer other than inconclusive, whatever the values are.
+    pub(super) fn can_decide(&self) -> bool {
+        let least = Judging::LEAST_RESTARTS as usize;
+        match &self.measured {
+            Measured::Levels { log_costs, .. } => {
+                log_costs.iter().all(|costs| costs.len() >= least)
+            }
+            Measured::Shares(counts) => counts.iter().all(|proportion| proportion.whole > 0),
+        }
+    }
+}
 
 /// The values of one figure on both sides, the baseline's first.
 pub(super) struct Evidence {
@@ -24,10 +37,9 @@ pub(super) struct Evidence {
 
 /// What the interval is made from.
 pub(super) enum Measured {
-    /// ln of a cost per unit.
+    /// ln of a cost per process.
     Levels {
         log_costs: [Vec<f64>; 2],
-        basis: Basis,
         drift: Drift,
         /// By how much the interval is widened, as a share.
         widening: f64,
@@ -83,14 +95,12 @@ fn measured(
         return shares(definition, (older, newer));
     }
     let sides = [levels(definition, older)?, levels(definition, newer)?];
-    let basis = if sides.iter().all(|side| side.basis == Basis::Processes) {
-        Basis::Processes
-    } else {
-        Basis::Blocks
-    };
-    let is_bridged = rule.uses_reference
-        && basis == Basis::Processes
-        && sides.iter().all(Levels::has_references);
+    // What threads pay for meeting each other is not in the fixed computation.
+    let meets_nobody = [older, newer]
+        .iter()
+        .all(|result| result.circumstances.settings.threads == 1);
+    let is_bridged =
+        rule.uses_reference && meets_nobody && sides.iter().all(Levels::has_references);
     let drift = match definition.scale {
         Scale::Size => Drift::Irrelevant,
         Scale::Speed | Scale::InverseSpeed if is_bridged => Drift::Cancelled,
@@ -108,7 +118,6 @@ fn measured(
     let log_costs = sides.map(|side| side.log_costs(sign, drift == Drift::Cancelled));
     Ok(Measured::Levels {
         log_costs,
-        basis,
         drift,
         widening,
     })
@@ -132,12 +141,11 @@ fn shares(definition: &Definition<'_>, (older, newer): Pair<'_>) -> Result<Measu
     Ok(Measured::Shares(counts))
 }
 
-/// A level per unit of one side.
+/// A level per process of one side.
 struct Levels {
     values: Vec<f64>,
     /// The fixed computation's time of each process; empty where one has none.
     references: Vec<f64>,
-    basis: Basis,
 }
 
 impl Levels {
@@ -169,7 +177,6 @@ fn levels(definition: &Definition<'_>, result: &PerformanceResult) -> Result<Lev
     let mut levels = Levels {
         values: Vec::new(),
         references: Vec::new(),
-        basis: Basis::Processes,
     };
     for unit in &units {
         let values = (definition.values)(unit);
@@ -178,17 +185,6 @@ fn levels(definition: &Definition<'_>, result: &PerformanceResult) -> Result<Lev
         }
         levels.values.push(level(definition.statistic, &values)?);
         levels.references.extend(reference(unit));
-    }
-    if let ([unit], Statistic::Mean | Statistic::Rate) = (units.as_slice(), definition.statistic) {
-        let blocks = block_means(&(definition.values)(unit));
-        if blocks.len() > 1 {
-            let levels_of_blocks = blocks
-                .iter()
-                .map(|mean| level(definition.statistic, &[*mean]));
-            levels.values = levels_of_blocks.collect::<Result<_, String>>()?;
-            levels.references.clear();
-            levels.basis = Basis::Blocks;
-        }
     }
     if levels
         .values

@@ -22,12 +22,9 @@ pub(super) fn row(evidence: Evidence, rule: Rule, rows: usize) -> Row {
     };
     let (basis, drift, units) = match &evidence.measured {
         Measured::Levels {
-            log_costs,
-            basis,
-            drift,
-            ..
+            log_costs, drift, ..
         } => (
-            *basis,
+            Basis::Processes,
             *drift,
             log_costs.each_ref().map(|costs| count(costs.len() as u64)),
         ),

@@ -70,6 +70,15 @@ fn without_the_fixed_computation_the_drift_is_allowed_for() {
         (memory.drift, memory.verdict),
         (Drift::Irrelevant, Verdict::NoDifference)
     );
+    // Nor does the fixed computation tell what threads pay for meeting each other.
+    let on_two = |mut result: PerformanceResult| {
+        result.circumstances.settings.threads = 2;
+        result
+    };
+    let [older, newer] = [inference(1, 1.0, 1.0), inference(2, 1.1, 1.0)].map(on_two);
+    let on_two = compared(&older, &newer, RULE);
+    assert!(on_two.rows.iter().all(|row| row.drift != Drift::Cancelled));
+    assert!(!on_two.has(Verdict::Slower), "{:?}", on_two.rows);
     let stated = Rule {
         drift: Some(0.0),
         ..rule
