@@ -3,6 +3,7 @@
 use std::process::Output;
 
 use crate::program::{Folder, said, succeeded};
+use crate::workflow;
 
 fn compare(folder: &Folder, options: &[&str]) -> Output {
     folder.run(&[
@@ -46,6 +47,8 @@ fn a_result_is_no_slower_than_itself_and_reports_say_so() {
     succeeded(&folder.run(&[&["compare", "--report"], &sides]));
     let page = folder.text("benchmark_results/comparison.html");
     assert!(page.contains("benchmark_results") && page.contains("avg_latency_ms"));
+    let told = workflow::summary(&folder);
+    assert!(told.contains("avg_latency_ms"), "{told}");
 }
 
 #[test]

@@ -59,6 +59,14 @@ fn run(step: &str, cargo: &str, folder: &Folder) -> Output {
         .expect("bash runs")
 }
 
+/// What the job that compares says of the comparison in `folder`.
+pub(crate) fn summary(folder: &Folder) -> String {
+    let steps = steps("compare");
+    let step = &steps[place(&steps, "GITHUB_STEP_SUMMARY")];
+    succeeded(&run(step, "false", folder));
+    folder.text("summary.md")
+}
+
 #[test]
 fn every_job_that_measures_names_the_model_first() {
     for job in ["baseline", "compare"] {
