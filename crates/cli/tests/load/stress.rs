@@ -232,6 +232,8 @@ fn a_ramp_has_steps_and_says_where_its_knee_is() {
 #[test]
 fn a_run_that_is_killed_leaves_its_outcomes() {
     let (_folder, output) = folder();
+    std::fs::create_dir_all(output.parent().expect("a folder")).expect("a folder");
+    std::fs::write(&output, r#"{"complete": true}"#).expect("an older document");
     let options = ["--clients", "2", "--duration", "100", "--max-tokens", "8"];
     let mut child = stress(&output, &options)
         .spawn()
@@ -244,7 +246,9 @@ fn a_run_that_is_killed_leaves_its_outcomes() {
     child.kill().expect("it runs");
     child.wait().expect("it was killed");
     assert!(outcomes(&output).len() > 3);
-    assert!(!output.exists());
+    let document = document(&output);
+    assert_eq!(document["complete"], false);
+    assert_eq!(document["outcomes"], "stress.outcomes.jsonl");
 }
 
 #[test]
