@@ -17,11 +17,18 @@ fn endless(folder: &Folder) -> Child {
 }
 
 fn inference(folder: &Folder, options: &[&str]) -> Child {
+    start(
+        folder,
+        &[&["benchmark", "--bench-type", "inference"][..], options].concat(),
+    )
+}
+
+fn start(folder: &Folder, arguments: &[&str]) -> Child {
     folder
         .inferno()
-        .args(["performance-benchmark", "benchmark"])
-        .args(["--bench-type", "inference", "--threads", "1"])
-        .args(options)
+        .arg("performance-benchmark")
+        .args(arguments)
+        .args(["--threads", "1"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -114,4 +121,26 @@ fn processes_that_are_over_are_kept_however_short_they_were() {
     let result = partial(&folder, 2);
     assert_eq!(result["complete"], false);
     assert!(result["avg_latency_ms"].as_f64() > Some(0.0));
+}
+
+#[test]
+fn a_baseline_that_is_interrupted_leaves_the_older_one() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("base")).expect("a folder");
+    std::fs::write(folder.path("base/baseline_results.json"), "older").expect("a file");
+    let mut child = start(
+        &folder,
+        &["baseline", "--output", "base", "--duration", "1000"],
+    );
+    let partial = "base/baseline_results.partial.json";
+    wait_until("the new one is begun", || {
+        folder.path(partial).exists().then_some(())
+    });
+    kill_process(Pid::from_child(&child), Signal::INT).expect("the process is there");
+    let code = wait_until("the process ends", || child.try_wait().expect("a child"));
+    assert_eq!(code.code(), Some(130));
+    assert_eq!(folder.text("base/baseline_results.json"), "older");
+    let partial = folder.json(partial);
+    assert_eq!(partial["benchmark_type"], "baseline");
+    assert_eq!(partial["complete"], false);
 }
