@@ -349,7 +349,7 @@ impl Runner<'_> {
             eprintln!("{}: the run did not come to its end", signal.name());
             return signal.exit_code();
         }
-        let summary = document.summary.as_ref();
+        let summary = document.last_summary();
         if summary.is_some_and(|summary| summary.arrivals > 0 && summary.endings.served == 0) {
             eprintln!("error: no request was served");
             return exit::FAILED;

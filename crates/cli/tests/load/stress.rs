@@ -230,6 +230,33 @@ fn a_ramp_has_steps_and_says_where_its_knee_is() {
 }
 
 #[test]
+fn a_ramp_of_which_nothing_is_served_fails() {
+    let (_folder, output) = folder();
+    // No answer of so many tokens takes a millisecond.
+    let options = [
+        "--rate",
+        "20",
+        "--ramp",
+        "2",
+        "--duration",
+        "2",
+        "--max-tokens",
+        "512",
+        "--timeout",
+        "0.001",
+        "--grace",
+        "2",
+    ];
+    let told = stress(&output, &options).output().expect("the binary runs");
+    let stderr = String::from_utf8_lossy(&told.stderr);
+    assert_eq!(told.status.code(), Some(23), "{stderr}");
+    assert!(stderr.contains("no request was served"), "{stderr}");
+    let stdout = String::from_utf8_lossy(&told.stdout);
+    assert!(!stdout.contains("VALID"), "{stdout}");
+    assert!(document(&output)["knee_rate_per_client"].is_null());
+}
+
+#[test]
 fn a_run_that_is_killed_leaves_its_outcomes() {
     let (_folder, output) = folder();
     std::fs::create_dir_all(output.parent().expect("a folder")).expect("a folder");

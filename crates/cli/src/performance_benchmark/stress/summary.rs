@@ -170,6 +170,9 @@ impl Summary {
             None => ("largest", self.lag_ms.max),
         };
         match (median.value, lag) {
+            _ if self.arrivals > 0 && self.endings.served == 0 => {
+                Validity::NotJudged("no request was served".to_owned())
+            }
             _ if median.is_beyond => Validity::Valid,
             (Some(median), Some(lag)) if lag > LAG_SHARE * median => Validity::Invalid(format!(
                 "requests were sent late: the {name} lag, {} ms, is more than {:.0} % of the median \
@@ -333,7 +336,16 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_load_without_answers_is_not_judged() {
+    fn a_load_of_which_nothing_was_answered_is_not_judged() {
+        let outcomes = (0..40).map(|number| outcome(number, 5, Ending::TimedOut));
+        let summary = Summary::of(&finished(outcomes.collect(), 1), None);
+        assert!(summary.latency_ms.p50.is_beyond);
+        let told = Validity::NotJudged("no request was served".to_owned());
+        assert_eq!(summary.validity(), told);
+    }
+
+    #[test]
+    fn a_load_without_requests_is_not_judged() {
         let summary = Summary::of(&finished(Vec::new(), 1), Some(Duration::from_millis(5)));
         assert!(matches!(summary.validity(), Validity::NotJudged(_)));
         assert_eq!(summary.goodput.expect("an objective").share, None);
