@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PATH")]
     baseline: PathBuf,
 
-    /// The smallest change that matters
+    /// The smallest change that matters: of a hit ratio in percentage points, of the error rate 0.1 at most
     #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "3")]
     threshold: f64,
 

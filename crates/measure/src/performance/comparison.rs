@@ -20,10 +20,14 @@ use crate::record::Verdict;
 use crate::scenario::Better;
 use evidence::Evidence;
 
+/// δ of the error rate, as a difference of shares, where the rule's is not smaller: a loss is a loss,
+/// however much slower a program may become before that matters.
+pub const ERROR_THRESHOLD: f64 = 0.001;
+
 /// By what results are compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rule {
-    /// δ: the smallest change that matters, as a share.
+    /// δ: the smallest change that matters, as a share; of a hit ratio, the smallest difference.
     pub threshold: f64,
     /// How far the machine may have drifted between the runs, as a share; `None`: not at all where the
     /// fixed computation tells, else by [`DRIFT_DEFAULT`](crate::comparison::DRIFT_DEFAULT).

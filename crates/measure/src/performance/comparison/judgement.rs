@@ -1,7 +1,7 @@
 //! From the values of both sides to a row with its verdict.
 
 use super::evidence::{Evidence, Measured};
-use super::{ChangeScale, Drift, Row, Rule};
+use super::{ChangeScale, Drift, ERROR_THRESHOLD, Row, Rule};
 use crate::performance::figures::Basis;
 use crate::record::Verdict;
 use crate::scenario::{Better, Judging};
@@ -162,10 +162,14 @@ fn shares(counts: &[Proportion; 2], better: Better, rule: Rule, rows: usize) -> 
         interval.filter(|interval| interval.center.is_finite())
     };
     let deciding = at(ALPHA / rows as f64);
+    let threshold = match better {
+        // Of all shares, errors alone are better fewer.
+        Better::Lower => rule.threshold.min(ERROR_THRESHOLD),
+        Better::Higher => rule.threshold,
+    };
     let verdict = deciding.map_or(Verdict::Inconclusive, |interval| {
-        answer(&interval, rule.threshold)
+        answer(&interval, threshold)
     });
-    let threshold = rule.threshold * 100.0;
     let reason = deciding.map_or_else(
         || "there are no requests on one side".to_owned(),
         |cost| {
@@ -178,7 +182,8 @@ fn shares(counts: &[Proportion; 2], better: Better, rule: Rule, rows: usize) -> 
             };
             format!(
                 "the simultaneous interval of the difference ({low:+.2} … {high:+.2} percentage \
-                 points) {what} ±{threshold:.2}"
+                 points) {what} ±{:.2}",
+                threshold * 100.0
             )
         },
     );

@@ -184,18 +184,21 @@ fn a_figure_that_went_away_is_an_obstacle() {
     assert_eq!(obstacles, ["p90_latency_ms of inference on candle"]);
 }
 
+/// The inference suite, in which `failed` requests of each run were not answered.
+fn failing(failed: usize, runs: usize) -> PerformanceResult {
+    let mut processes = inference(1, 1.0, 1.0).processes;
+    for process in &mut processes {
+        for request in &mut process.runs[0].requests[..failed] {
+            request.ending = Ending::Failed;
+        }
+        process.runs = vec![process.runs[0].clone(); runs];
+    }
+    result_of(Suite::Inference, processes)
+}
+
 #[test]
 fn errors_are_compared_as_shares() {
-    let with = |failed: usize| {
-        let mut processes = inference(1, 1.0, 1.0).processes;
-        for process in &mut processes {
-            for request in &mut process.runs[0].requests[..failed] {
-                request.ending = Ending::Failed;
-            }
-        }
-        result_of(Suite::Inference, processes)
-    };
-    let comparison = compared(&with(0), &with(6), RULE);
+    let comparison = compared(&failing(0, 1), &failing(6, 1), RULE);
     let row = comparison
         .rows
         .iter()
@@ -203,11 +206,25 @@ fn errors_are_compared_as_shares() {
         .unwrap();
     assert_eq!(row.verdict, Verdict::Slower);
     close(row.change, 6.0 / 13.0);
-    let none = compared(&with(0), &with(0), RULE);
+    let none = compared(&failing(0, 1), &failing(0, 1), RULE);
     assert!(none.rows.iter().all(|row| row.figure != "error_rate"));
     assert!(
         none.notes
             .iter()
             .any(|note| note.contains("no request failed"))
     );
+}
+
+#[test]
+fn errors_are_worse_however_large_the_threshold_of_times_is() {
+    let rule = Rule {
+        threshold: 0.10,
+        ..RULE
+    };
+    // 40 of 520 are fewer than 10 %.
+    let comparison = compared(&failing(0, 5), &failing(1, 5), rule);
+    let mut rows = comparison.rows.iter();
+    let row = rows.find(|row| row.figure == "error_rate").unwrap();
+    assert_eq!(row.verdict, Verdict::Slower, "{}", row.reason);
+    assert!(row.reason.contains("±0.10"), "{}", row.reason);
 }
