@@ -10,6 +10,7 @@
 mod circumstances;
 mod evidence;
 mod judgement;
+mod remedy;
 
 use serde::{Deserialize, Serialize};
 
