@@ -41,9 +41,6 @@ use crate::performance_benchmark::results;
 use crate::signals::Signal;
 use crate::{exit, seconds, signals};
 
-/// The exit code of a run that says nothing, because its requests were sent late.
-const INVALID: u8 = 11;
-
 /// Most requests of a run: all of their outcomes are kept.
 const MAX_REQUESTS: f64 = 5e6;
 
@@ -355,7 +352,7 @@ impl Runner<'_> {
             return exit::FAILED;
         }
         match document.validity {
-            Validity::Invalid(_) => INVALID,
+            Validity::Invalid(_) => exit::INCONCLUSIVE,
             Validity::Valid | Validity::NotJudged(_) => exit::ANSWERED,
         }
     }

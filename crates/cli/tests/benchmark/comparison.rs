@@ -42,6 +42,9 @@ fn a_result_is_no_slower_than_itself_and_reports_say_so() {
     assert!(markdown.contains("avg_latency_ms"), "{markdown}");
     let page = folder.text("new_comparison.html");
     assert!(page.starts_with("<!DOCTYPE html>") && page.contains("avg_latency_ms"));
+    // Two processes say nothing.
+    let strict = compare(&folder, &["--strict"]);
+    assert_eq!(strict.status.code(), Some(11), "{}", said(&strict));
 
     let sides = ["--current", "benchmark_results", "--baseline", "old.json"];
     succeeded(&folder.run(&[&["compare", "--report"], &sides]));
@@ -60,7 +63,7 @@ fn longer_answers_are_refused_and_with_force_they_are_slower() {
     assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
     assert!(said(&refused).contains("tokens of an answer: 1 in the baseline, 24 now"));
     assert!(said(&refused).contains("--force"), "{}", said(&refused));
-    let forced = compare(&folder, &["--force"]);
+    let forced = compare(&folder, &["--force", "--strict"]);
     assert_eq!(forced.status.code(), Some(10), "{}", said(&forced));
     let told = said(&forced);
     assert!(
