@@ -12,6 +12,8 @@ pub(crate) const INTERNAL: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// What is there now is slower than what was there before.
 pub(crate) const SLOWER: u8 = 10;
+/// What was measured does not say.
+pub(crate) const INCONCLUSIVE: u8 = 11;
 /// What the command needs is not there: a backend, a running server.
 pub(crate) const MISSING: u8 = 20;
 /// A server answered, and not with what was asked for.
@@ -28,6 +30,8 @@ Exit codes:
   1    internal error, or a model that cannot be run
   2    wrong usage: an option, a path, a key; results that cannot be compared
   10   `performance-benchmark compare`: something is slower
+  11   `performance-benchmark compare --strict`: nothing is slower, and something is inconclusive;
+       `performance-benchmark stress`: the requests were sent too late for the run to say anything
   20   what is needed is not there: a backend, a running server
   23   the server answered, and not with what was asked for
   130  SIGINT (Ctrl-C) before the work was done

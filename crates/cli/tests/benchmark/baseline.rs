@@ -30,6 +30,8 @@ fn a_baseline_has_results_targets_and_a_report_within_its_time() {
     // Processes are started and ended as well, on a machine that has other things to do.
     assert!(elapsed < Duration::from_secs(40), "{elapsed:?}");
     let baseline = folder.json("performance_baseline/baseline_results.json");
+    let files = std::fs::read_dir(folder.path("performance_baseline")).expect("a folder");
+    assert_eq!(files.count(), 3, "the unfinished one has become this one");
     assert_eq!(baseline["benchmark_type"], "baseline");
     assert_eq!(baseline["complete"], true);
     assert!(baseline["avg_latency_ms"].as_f64() > Some(0.0));

@@ -10,6 +10,7 @@
 mod circumstances;
 mod evidence;
 mod judgement;
+mod remedy;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,10 +21,14 @@ use crate::record::Verdict;
 use crate::scenario::Better;
 use evidence::Evidence;
 
+/// δ of the error rate, as a difference of shares, where the rule's is not smaller: a loss is a loss,
+/// however much slower a program may become before that matters.
+pub const ERROR_THRESHOLD: f64 = 0.001;
+
 /// By what results are compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rule {
-    /// δ: the smallest change that matters, as a share.
+    /// δ: the smallest change that matters, as a share; of a hit ratio, the smallest difference.
     pub threshold: f64,
     /// How far the machine may have drifted between the runs, as a share; `None`: not at all where the
     /// fixed computation tells, else by [`DRIFT_DEFAULT`](crate::comparison::DRIFT_DEFAULT).
@@ -171,6 +176,12 @@ fn pairs<'a>(older: &'a [PerformanceResult], newer: &'a [PerformanceResult]) -> 
         .iter()
         .filter_map(|a| Some((a, partner(a)?)))
         .collect()
+}
+
+/// Whether two results are of one suite and backend, and were made under circumstances of which none could
+/// explain a change: as points of one history.
+pub fn are_of_one_history(a: &PerformanceResult, b: &PerformanceResult) -> bool {
+    is_alike(a, b) && circumstances::are_same(a, b)
 }
 
 /// Whether two results are about the same.

@@ -376,3 +376,29 @@ fn targets_pass_fail_or_say_why_not() {
     }
     assert!(check(&targets, &[]).is_empty());
 }
+
+#[test]
+fn a_target_tells_the_workload_of_its_own_suite() {
+    let empty = |suite, change: fn(&mut Settings)| {
+        let mut circumstances = circumstances();
+        change(&mut circumstances.settings);
+        PerformanceResult::new(suite, "now".into(), circumstances, Vec::new(), true)
+    };
+    let inference = empty(Suite::Inference, |settings| {
+        settings.clients = vec![1];
+        settings.cache = None;
+    });
+    let concurrent = empty(Suite::Concurrent, |settings| settings.clients = vec![1, 25]);
+    let cache = empty(Suite::Cache, |_| {});
+    let told = |results: &[&PerformanceResult], key: &str| {
+        let outcomes = check(&Targets::default(), results);
+        let found = outcomes.iter().find(|outcome| outcome.key == key);
+        found.expect(key).workload.clone()
+    };
+    let all = [&inference, &concurrent, &cache];
+    let clients = told(&all, "throughput_rps");
+    assert!(clients.contains("up to 25 clients"), "{clients}");
+    let keys = told(&all, "cache_hit_ratio");
+    assert!(keys.contains("50 prompts by Zipf's law"), "{keys}");
+    assert_eq!(told(&[&inference], "throughput_rps"), "concurrent suite");
+}

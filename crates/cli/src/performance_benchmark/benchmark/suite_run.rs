@@ -1,8 +1,8 @@
 //! One suite on its way: its processes one after the other, and the file that grows with them.
 //!
 //! Takes a suite and how much is to be measured; gives the result. The file is there from the start and
-//! is written anew as samples come: a program that is killed leaves what was measured by then, marked as
-//! incomplete.
+//! is written anew when a process ends, and every few seconds of a long one: a program that is killed
+//! leaves what was written by then, marked as incomplete.
 
 mod budget;
 
@@ -155,7 +155,9 @@ impl Plan {
         done.push(process);
         outcome?;
         let failed = failed.lock().ok().and_then(|mut failed| failed.take());
-        failed.map_or(Ok(()), Err)
+        failed.map_or(Ok(()), Err)?;
+        // Short processes never come to the time at which the file is written meanwhile.
+        (self.save)(&self.result(done, false))
     }
 
     /// Writes the file from time to time while a process runs.

@@ -1,5 +1,6 @@
 //! What a row rests on: the values of both sides, on a scale on which less is better.
 
+use super::remedy::Extent;
 use super::{Drift, Pair, Rule};
 use crate::comparison::DRIFT_DEFAULT;
 use crate::performance::figures::{
@@ -32,6 +33,7 @@ pub(super) struct Evidence {
     pub(super) better: Better,
     /// The figures as they are told.
     pub(super) values: [Option<f64>; 2],
+    pub(super) extents: [Extent; 2],
     pub(super) measured: Measured,
 }
 
@@ -73,6 +75,7 @@ pub(super) fn of(
                     unit: definition.unit,
                     better,
                     values,
+                    extents: [older, newer].map(Extent::of),
                     measured,
                 }),
                 Err(problem) => {

@@ -1,6 +1,6 @@
 use super::super::comparison::{Drift, PerformanceComparison, Rule, compare};
 use super::super::samples::Ending;
-use super::super::{PerformanceResult, Suite};
+use super::super::{PerformanceResult, Settings, Suite};
 use super::{close, inference, result_of};
 use crate::comparison::Weight;
 use crate::record::Verdict;
@@ -99,7 +99,74 @@ fn too_few_processes_give_no_answer() {
         "{}",
         row.reason
     );
-    assert!(row.remedy.as_ref().unwrap().contains("--restarts"));
+}
+
+/// The advice for the times of `newer` against those of a fast program.
+fn advice(newer: &PerformanceResult, rule: Rule) -> String {
+    let mut older = inference(1, 1.0, 1.0);
+    older.benchmark_type = newer.benchmark_type;
+    let comparison = compared(&older, newer, rule);
+    let mut rows = comparison.rows.into_iter();
+    let row = rows.find(|row| row.figure == "avg_latency_ms").unwrap();
+    assert_eq!(row.verdict, Verdict::Inconclusive, "{}", row.reason);
+    row.remedy.unwrap()
+}
+
+#[test]
+fn what_kept_the_processes_few_is_what_is_advised_to_change() {
+    type Change = fn(&mut Settings);
+    let changes: [(Change, &str); 4] = [
+        (|settings| settings.processes = 3, "--restarts 8"),
+        (
+            |settings| settings.requests = None,
+            "a longer --duration, as its time held 3 of 8 processes",
+        ),
+        (|settings| settings.requests = Some(3), "--iterations 8"),
+        (|_| {}, "comes to its end"),
+    ];
+    for (change, told) in changes {
+        let mut few = inference(2, 1.0, 1.5);
+        few.processes.truncate(3);
+        change(&mut few.circumstances.settings);
+        let advice = advice(&few, RULE);
+        assert!(
+            advice.starts_with("measure the current side with "),
+            "{advice}"
+        );
+        assert!(advice.contains(told), "{advice}");
+        let options = advice.matches("--").count();
+        assert!(options <= 1, "nothing else helps: {advice}");
+    }
+}
+
+#[test]
+fn what_cannot_cancel_the_drift_is_not_advised() {
+    // Slower by less than the machine may have drifted.
+    let drifted = |suite: Suite| {
+        let mut processes = inference(2, 1.1, 1.0).processes;
+        for process in &mut processes {
+            process.references_ns.clear();
+        }
+        result_of(suite, processes)
+    };
+    let told = advice(&drifted(Suite::Inference), RULE);
+    assert!(told.contains("anew") && told.contains("--drift"), "{told}");
+    let told = advice(&drifted(Suite::Memory), RULE);
+    assert!(!told.contains("anew") && told.contains("--drift"), "{told}");
+    // A cache is one process, whether it times the fixed computation or not.
+    let mut processes = inference(2, 1.1, 1.0).processes;
+    processes.truncate(1);
+    let told = advice(&result_of(Suite::Cache, processes), RULE);
+    assert!(
+        !told.contains("anew") && !told.contains("--restarts"),
+        "{told}"
+    );
+    let rule = Rule {
+        uses_reference: false,
+        ..RULE
+    };
+    let told = advice(&inference(2, 1.1, 1.0), rule);
+    assert!(told.contains("leave out --no-reference"), "{told}");
 }
 
 #[test]
@@ -193,18 +260,21 @@ fn a_figure_that_went_away_is_an_obstacle() {
     assert_eq!(obstacles, ["p90_latency_ms of inference on candle"]);
 }
 
+/// The inference suite, in which `failed` requests of each run were not answered.
+fn failing(failed: usize, runs: usize) -> PerformanceResult {
+    let mut processes = inference(1, 1.0, 1.0).processes;
+    for process in &mut processes {
+        for request in &mut process.runs[0].requests[..failed] {
+            request.ending = Ending::Failed;
+        }
+        process.runs = vec![process.runs[0].clone(); runs];
+    }
+    result_of(Suite::Inference, processes)
+}
+
 #[test]
 fn errors_are_compared_as_shares() {
-    let with = |failed: usize| {
-        let mut processes = inference(1, 1.0, 1.0).processes;
-        for process in &mut processes {
-            for request in &mut process.runs[0].requests[..failed] {
-                request.ending = Ending::Failed;
-            }
-        }
-        result_of(Suite::Inference, processes)
-    };
-    let comparison = compared(&with(0), &with(6), RULE);
+    let comparison = compared(&failing(0, 1), &failing(6, 1), RULE);
     let row = comparison
         .rows
         .iter()
@@ -212,11 +282,25 @@ fn errors_are_compared_as_shares() {
         .unwrap();
     assert_eq!(row.verdict, Verdict::Slower);
     close(row.change, 6.0 / 13.0);
-    let none = compared(&with(0), &with(0), RULE);
+    let none = compared(&failing(0, 1), &failing(0, 1), RULE);
     assert!(none.rows.iter().all(|row| row.figure != "error_rate"));
     assert!(
         none.notes
             .iter()
             .any(|note| note.contains("no request failed"))
     );
+}
+
+#[test]
+fn errors_are_worse_however_large_the_threshold_of_times_is() {
+    let rule = Rule {
+        threshold: 0.10,
+        ..RULE
+    };
+    // 40 of 520 are fewer than 10 %.
+    let comparison = compared(&failing(0, 5), &failing(1, 5), rule);
+    let mut rows = comparison.rows.iter();
+    let row = rows.find(|row| row.figure == "error_rate").unwrap();
+    assert_eq!(row.verdict, Verdict::Slower, "{}", row.reason);
+    assert!(row.reason.contains("±0.10"), "{}", row.reason);
 }
