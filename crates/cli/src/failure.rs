@@ -88,6 +88,14 @@ pub(crate) enum Failure {
         /// The exit code.
         exit_code: u8,
     },
+    /// No program that could be measured in turns with this one.
+    #[error("{} cannot be measured against: {problem}", program.display())]
+    Against {
+        /// The program.
+        program: PathBuf,
+        /// Why not.
+        problem: String,
+    },
     /// Stacks could not be sampled.
     #[error("no profile: {0}")]
     Profile(String),
@@ -200,6 +208,9 @@ impl Failure {
                 "measure both alike, or pass `--force` to compare all the same: the differences are \
                  then told with the result"
             }
+            Self::Against { .. } => {
+                "name an inferno that was built from a revision with `--against`"
+            }
             Self::BadLogLevel(_) => "set it to off, error, warn, info, debug or trace",
             Self::BadKey(_) => "put the key alone into the file, as one line",
             Self::Exposed(_) => {
@@ -233,6 +244,7 @@ impl Failure {
             | Self::ModelDirectory { .. }
             | Self::Read { .. }
             | Self::BadLogLevel(_)
+            | Self::Against { .. }
             | Self::BadKey(_)
             | Self::Exposed(_)
             | Self::Bind { .. }

@@ -23,7 +23,7 @@ mod targets;
 
 use clap::Subcommand;
 
-use self::benchmark::reference;
+use self::benchmark::{other, reference};
 use crate::failure::Failure;
 
 /// What is measured.
@@ -44,6 +44,9 @@ pub(crate) enum Command {
     /// Do nothing but a fixed computation: for processes of this program
     #[command(hide = true, name = reference::COMMAND)]
     FixedComputation(reference::Arguments),
+    /// Say what this program is: for other builds of it
+    #[command(hide = true, name = other::COMMAND)]
+    DescribeBuild,
 }
 
 pub(crate) fn run(command: &Command) -> Result<u8, Failure> {
@@ -55,5 +58,6 @@ pub(crate) fn run(command: &Command) -> Result<u8, Failure> {
         Command::Stress(arguments) => stress::run(arguments),
         Command::MemoryProfile(arguments) => memory_profile::run(arguments),
         Command::FixedComputation(arguments) => reference::run(arguments),
+        Command::DescribeBuild => other::describe(),
     }
 }

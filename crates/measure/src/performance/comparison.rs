@@ -1,5 +1,8 @@
 //! What has changed from one result to another.
 //!
+//! Results that were measured in turns are compared pair by pair, and the machine's drift with them.
+//! For others:
+//!
 //! Takes the results of two runs, gives a verdict per figure by the rule of [`crate::verdict`]. The
 //! runs were made at different times, between which an unchanged program is faster or slower by 15 % on
 //! shared machines. What cancels that is a fixed computation that both runs timed beside their requests on
@@ -117,6 +120,8 @@ pub enum ChangeScale {
 pub enum Drift {
     /// The figure is told relative to the fixed computation of its process.
     Cancelled,
+    /// Both programs were measured in turns: pairs of processes met the same machine.
+    InTurns,
     /// The interval is widened by the allowance.
     Allowed,
     /// The figure does not depend on how fast the machine is.

@@ -60,6 +60,7 @@ fn circumstances() -> Circumstances {
             processes: PROCESSES,
             requests: Some(REQUESTS * u64::from(PROCESSES)),
             duration_s: None,
+            turns: None,
         },
     }
 }

@@ -246,6 +246,7 @@ impl Circumstance {
                 Volume::Requests(_) => None,
                 Volume::Time(time) => Some(time.as_secs_f64()),
             },
+            turns: None,
         }
     }
 

@@ -60,17 +60,18 @@ impl Reference {
     /// # Errors
     /// When this program cannot be started again.
     pub(super) fn start(threads: NonZeroUsize) -> Result<Self, Failure> {
-        let program = std::env::current_exe().map_err(Failure::Input)?;
-        let spawned = Command::new(&program)
+        let failed = |source| inferno_measure::Error::Spawn {
+            program: "this program".into(),
+            source,
+        };
+        let program = std::env::current_exe().map_err(failed)?;
+        let spawned = Command::new(program)
             .args(["performance-benchmark", COMMAND, "--threads"])
             .arg(threads.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn();
-        let mut child = spawned.map_err(|source| inferno_measure::Error::Spawn {
-            program: program.into(),
-            source,
-        })?;
+        let mut child = spawned.map_err(failed)?;
         let streams = child.stdin.take().zip(child.stdout.take());
         let streams = streams.map(|(requests, answers)| (requests, BufReader::new(answers)));
         Ok(Self {

@@ -98,19 +98,9 @@ fn measured(
         return shares(definition, (older, newer));
     }
     let sides = [levels(definition, older)?, levels(definition, newer)?];
-    // What threads pay for meeting each other is not in the fixed computation.
-    let meets_nobody = [older, newer]
-        .iter()
-        .all(|result| result.circumstances.settings.threads == 1);
-    let is_bridged =
-        rule.uses_reference && meets_nobody && sides.iter().all(Levels::has_references);
-    let drift = match definition.scale {
-        Scale::Size => Drift::Irrelevant,
-        Scale::Speed | Scale::InverseSpeed if is_bridged => Drift::Cancelled,
-        Scale::Speed | Scale::InverseSpeed => Drift::Allowed,
-    };
+    let drift = drift(definition.scale, (older, newer), &sides, rule);
     let widening = match drift {
-        Drift::Irrelevant => 0.0,
+        Drift::Irrelevant | Drift::InTurns => 0.0,
         Drift::Cancelled => rule.drift.unwrap_or(0.0),
         Drift::Allowed => rule.drift.unwrap_or(DRIFT_DEFAULT),
     };
@@ -124,6 +114,26 @@ fn measured(
         drift,
         widening,
     })
+}
+
+/// What cancels the machine's drift between the two sides.
+fn drift(scale: Scale, (older, newer): Pair<'_>, sides: &[Levels; 2], rule: Rule) -> Drift {
+    if scale == Scale::Size {
+        return Drift::Irrelevant;
+    }
+    let settings = [older, newer].map(|result| &result.circumstances.settings);
+    let [of_older, of_newer] = settings.map(|settings| settings.turns.as_ref());
+    let in_turns = of_older.is_some() && of_older == of_newer;
+    if in_turns && sides[0].numbers == sides[1].numbers {
+        return Drift::InTurns;
+    }
+    // What threads pay for meeting each other is not in the fixed computation.
+    let meets_nobody = settings.iter().all(|settings| settings.threads == 1);
+    if rule.uses_reference && meets_nobody && sides.iter().all(Levels::has_references) {
+        Drift::Cancelled
+    } else {
+        Drift::Allowed
+    }
 }
 
 fn shares(definition: &Definition<'_>, (older, newer): Pair<'_>) -> Result<Measured, String> {
@@ -147,6 +157,8 @@ fn shares(definition: &Definition<'_>, (older, newer): Pair<'_>) -> Result<Measu
 /// A level per process of one side.
 struct Levels {
     values: Vec<f64>,
+    /// The numbers of the processes.
+    numbers: Vec<u32>,
     /// The fixed computation's time of each process; empty where one has none.
     references: Vec<f64>,
 }
@@ -179,6 +191,7 @@ fn levels(definition: &Definition<'_>, result: &PerformanceResult) -> Result<Lev
     let units = units(&result.processes, definition.wanted);
     let mut levels = Levels {
         values: Vec::new(),
+        numbers: Vec::new(),
         references: Vec::new(),
     };
     for unit in &units {
@@ -187,6 +200,7 @@ fn levels(definition: &Definition<'_>, result: &PerformanceResult) -> Result<Lev
             continue;
         }
         levels.values.push(level(definition.statistic, &values)?);
+        levels.numbers.push(unit.process.number);
         levels.references.extend(reference(unit));
     }
     if levels

@@ -14,9 +14,9 @@ pub(super) fn row(evidence: Evidence, rule: Rule, rows: usize) -> Row {
     let judged = match &evidence.measured {
         Measured::Levels {
             log_costs,
+            drift,
             widening,
-            ..
-        } => levels(log_costs, *widening, rule, rows),
+        } => levels(log_costs, *drift, *widening, rule, rows),
         Measured::Shares(counts) => shares(counts, evidence.better, rule, rows),
     };
     let is_open = judged.verdict == Verdict::Inconclusive;
@@ -93,10 +93,22 @@ impl ChangeScale {
     }
 }
 
-fn levels(log_costs: &[Vec<f64>; 2], widening: f64, rule: Rule, rows: usize) -> Judged {
+fn levels(
+    log_costs: &[Vec<f64>; 2],
+    drift: Drift,
+    widening: f64,
+    rule: Rule,
+    rows: usize,
+) -> Judged {
     let [older, newer] = log_costs;
     let at = |alpha| {
-        let interval = stats::welch_interval(older, newer, alpha)?;
+        let interval = if drift == Drift::InTurns {
+            let pairs = older.iter().zip(newer);
+            let changes: Vec<f64> = pairs.map(|(older, newer)| newer - older).collect();
+            stats::t_interval(&changes, alpha)?
+        } else {
+            stats::welch_interval(older, newer, alpha)?
+        };
         Some(Interval {
             center: interval.center,
             low: interval.low - widening.ln_1p(),

@@ -5,7 +5,6 @@
 
 use super::evidence::{Evidence, Measured};
 use super::{Drift, Rule};
-use crate::performance::figures::Basis;
 use crate::performance::result::{PerformanceResult, Suite};
 use crate::scenario::Judging;
 
@@ -22,6 +21,8 @@ pub(super) struct Extent {
     processes: usize,
     /// Requests that it was asked for; `None` where it was a time.
     requests: Option<u64>,
+    /// Threads that computed.
+    threads: u32,
 }
 
 impl Extent {
@@ -31,6 +32,7 @@ impl Extent {
             asked: settings.processes,
             processes: result.processes.len(),
             requests: settings.requests,
+            threads: settings.threads,
         }
     }
 
@@ -57,10 +59,7 @@ impl Extent {
 /// Advice for a row that is open.
 pub(super) fn of(evidence: &Evidence, rule: Rule) -> String {
     let Measured::Levels {
-        log_costs,
-        basis,
-        drift,
-        ..
+        log_costs, drift, ..
     } = &evidence.measured
     else {
         return more_requests(&evidence.extents);
@@ -68,15 +67,8 @@ pub(super) fn of(evidence: &Evidence, rule: Rule) -> String {
     // A stated drift is known already.
     let is_allowed = *drift == Drift::Allowed && rule.drift.is_none();
     if evidence.suite == Suite::Cache {
-        return match basis {
-            Basis::Processes => {
-                "look at the inference suite: this one has a process for each cache, \
-                 and no more"
-                    .to_owned()
-            }
-            _ if is_allowed => STATE_DRIFT.to_owned(),
-            _ => more_requests(&evidence.extents),
-        };
+        return "look at the inference suite: this one has a process for each cache, and no more"
+            .to_owned();
     }
     if let Some(advice) = more_processes(&evidence.extents) {
         return advice;
@@ -86,15 +78,13 @@ pub(super) fn of(evidence: &Evidence, rule: Rule) -> String {
         // Nothing was answered in some of them.
         return more_requests(&evidence.extents);
     }
-    match evidence.suite {
-        // What it would need for that is in the memory that it measures.
-        Suite::Memory if is_allowed => STATE_DRIFT.to_owned(),
-        _ if is_allowed && rule.uses_reference => format!(
-            "measure both sides anew with this version, which times a fixed computation beside the \
-             requests; or {STATE_DRIFT}"
-        ),
-        _ if is_allowed => format!("leave out --no-reference, or {STATE_DRIFT}"),
-        _ => format!(
+    let meets_nobody = evidence.extents.iter().all(|extent| extent.threads == 1);
+    match (is_allowed, rule.uses_reference) {
+        (true, false) if meets_nobody => format!("leave out --no-reference, or {STATE_DRIFT}"),
+        (true, _) => {
+            format!("measure both programs in turns, with `benchmark --against`; or {STATE_DRIFT}")
+        }
+        (false, _) => format!(
             "measure both sides with more processes (--restarts{}) on a quieter machine",
             if is_timed(&evidence.extents) {
                 ", and a longer --duration"

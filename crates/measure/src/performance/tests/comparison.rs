@@ -87,6 +87,39 @@ fn without_the_fixed_computation_the_drift_is_allowed_for() {
 }
 
 #[test]
+fn what_was_measured_in_turns_is_compared_pair_by_pair() {
+    // A machine whose speed changes by a fifth between pairs, and an engine on two threads.
+    let side = |seed: u64, program: f64, turns: &str| {
+        let mut processes = inference(seed, 1.0, program).processes;
+        for process in processes.iter_mut().step_by(3) {
+            for request in &mut process.runs[0].requests {
+                request.latency_ns = request.latency_ns * 6 / 5;
+            }
+        }
+        let mut result = result_of(Suite::Inference, processes);
+        result.circumstances.settings.threads = 2;
+        result.circumstances.settings.turns = Some(turns.to_owned());
+        result
+    };
+    let older = side(1, 1.0, "a");
+    let slower = compared(&older, &side(2, 1.05, "a"), RULE);
+    let row = slower
+        .rows
+        .iter()
+        .find(|row| row.figure == "p50_latency_ms");
+    let row = row.unwrap();
+    assert_eq!((row.drift, row.verdict), (Drift::InTurns, Verdict::Slower));
+    assert!(!compared(&older, &side(2, 1.0, "a"), RULE).has(Verdict::Slower));
+    // Turns of another run, or a process that is missing, make no pairs.
+    let elsewhere = compared(&older, &side(2, 1.05, "b"), RULE);
+    assert!(!elsewhere.has(Verdict::Slower), "{:?}", elsewhere.rows);
+    let mut cut = side(2, 1.05, "a");
+    cut.processes.pop();
+    let cut = compared(&older, &cut, RULE);
+    assert!(cut.rows.iter().all(|row| row.drift != Drift::InTurns));
+}
+
+#[test]
 fn too_few_processes_give_no_answer() {
     let mut few = inference(2, 1.0, 1.5);
     few.processes.truncate(3);
@@ -149,16 +182,19 @@ fn what_cannot_cancel_the_drift_is_not_advised() {
         }
         result_of(suite, processes)
     };
-    let told = advice(&drifted(Suite::Inference), RULE);
-    assert!(told.contains("anew") && told.contains("--drift"), "{told}");
-    let told = advice(&drifted(Suite::Memory), RULE);
-    assert!(!told.contains("anew") && told.contains("--drift"), "{told}");
+    for suite in [Suite::Inference, Suite::Memory] {
+        let told = advice(&drifted(suite), RULE);
+        assert!(
+            told.contains("--against") && told.contains("--drift"),
+            "{told}"
+        );
+    }
     // A cache is one process, whether it times the fixed computation or not.
     let mut processes = inference(2, 1.1, 1.0).processes;
     processes.truncate(1);
     let told = advice(&result_of(Suite::Cache, processes), RULE);
     assert!(
-        !told.contains("anew") && !told.contains("--restarts"),
+        !told.contains("--against") && !told.contains("--restarts"),
         "{told}"
     );
     let rule = Rule {
