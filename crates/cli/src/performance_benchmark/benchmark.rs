@@ -67,7 +67,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     targets: Option<PathBuf>,
 
-    /// Also sample where the time goes, in a run of its own: flamegraphs and tables
+    /// Also sample where the time goes, in a run of its own: flamegraphs, profiles for `pprof` and tables
     #[arg(long)]
     profile: bool,
 
