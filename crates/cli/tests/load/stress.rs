@@ -139,12 +139,21 @@ fn in_an_open_loop_latency_has_the_waiting_in_it() {
     assert_eq!(endings(&document(&output), "served"), (20, 20));
     let mut outcomes = outcomes(&output);
     outcomes.sort_by_key(|line| line["number"].as_u64());
-    let latency = |line: &Value| {
-        let ns = |name: &str| line[name].as_u64().expect("a time");
-        ns("ended_ns") - ns("due_ns")
-    };
-    let (first, last) = (latency(&outcomes[0]), latency(&outcomes[19]));
-    assert!(last > 2 * first, "{first} ns, {last} ns");
+    let at = |line: &Value, name: &str| line[name].as_f64().expect("a time") / 1e9;
+    let latency = |line: &Value| at(line, "ended_ns") - at(line, "due_ns");
+    let (first, last) = (&outcomes[0], &outcomes[19]);
+    // Where requests come at a rate λ and go at a rate μ, one that goes a time t later has waited
+    // t (1 − μ ÷ λ) longer: the fluid limit of a queue. The first one found nobody before it: it took 1 ÷ μ.
+    let answers_per_s = (at(first, "ended_ns") - at(first, "sent_ns")).recip();
+    let expected = 1.0 - answers_per_s / 20.0;
+    assert!(expected > 0.0, "no overload: {answers_per_s} answers/s");
+    let later = at(last, "ended_ns") - at(first, "ended_ns");
+    let found = (latency(last) - latency(first)) / later;
+    let of_expected = found / expected;
+    assert!(
+        (0.5..1.5).contains(&of_expected),
+        "{found} s per second, not {expected}"
+    );
     let tokens = outcomes[0]["token_times_ns"].as_array().map(Vec::len);
     assert_eq!(tokens, Some(1024));
 }
