@@ -176,6 +176,12 @@ fn pairs<'a>(older: &'a [PerformanceResult], newer: &'a [PerformanceResult]) -> 
         .collect()
 }
 
+/// Whether two results are of one suite and backend, and were made under circumstances of which none could
+/// explain a change: as points of one history.
+pub fn are_of_one_history(a: &PerformanceResult, b: &PerformanceResult) -> bool {
+    is_alike(a, b) && circumstances::are_same(a, b)
+}
+
 /// Whether two results are about the same.
 fn is_alike(a: &PerformanceResult, b: &PerformanceResult) -> bool {
     let backend = |result: &PerformanceResult| result.circumstances.model.backend.clone();

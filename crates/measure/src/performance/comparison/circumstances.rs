@@ -58,7 +58,30 @@ fn alone(older: &[PerformanceResult], newer: &[PerformanceResult], found: &mut F
     }
 }
 
+/// Whether nothing in machine, model, build profile and workload could explain a change.
+pub(super) fn are_same(a: &PerformanceResult, b: &PerformanceResult) -> bool {
+    let mut found = Found::default();
+    conditions(a, b, &mut found);
+    let mut differences = found.0.iter();
+    differences.all(|difference| difference.weight != Weight::Obstacle)
+}
+
 fn one(a: &PerformanceResult, b: &PerformanceResult, found: &mut Found) {
+    conditions(a, b, found);
+    let states = [a, b].map(|result| {
+        let state = if result.complete {
+            "carried out"
+        } else {
+            "interrupted"
+        };
+        Some(state.to_owned())
+    });
+    found.add(format!("run of {}", name(a)), Weight::Obstacle, states);
+    absent(a, b, found);
+}
+
+/// What they were measured on, and how.
+fn conditions(a: &PerformanceResult, b: &PerformanceResult, found: &mut Found) {
     let environments = [a, b].map(|result| &result.circumstances.environment);
     host_differences(&environments[0].host, &environments[1].host, found);
     let builds = environments.map(|environment| &environment.build);
@@ -75,16 +98,6 @@ fn one(a: &PerformanceResult, b: &PerformanceResult, found: &mut Found) {
     );
     models(&a.circumstances.model, &b.circumstances.model, found);
     settings(a, b, found);
-    let states = [a, b].map(|result| {
-        let state = if result.complete {
-            "carried out"
-        } else {
-            "interrupted"
-        };
-        Some(state.to_owned())
-    });
-    found.add(format!("run of {}", name(a)), Weight::Obstacle, states);
-    absent(a, b, found);
 }
 
 fn listed(names: &[String]) -> String {
