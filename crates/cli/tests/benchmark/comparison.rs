@@ -150,4 +150,10 @@ fn a_part_of_a_baseline_is_compared_and_other_suites_are_refused() {
     moved("benchmark_results/memory_benchmark.json", "old.json");
     let output = compare(&folder, &["--force"]);
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    let told = said(&output);
+    assert!(
+        told.contains("next: name results of the same suite"),
+        "{told}"
+    );
+    assert!(!told.contains("--force"), "{told}");
 }
