@@ -91,8 +91,8 @@ fn files_that_are_no_results_are_refused_by_name() {
         (&good[..good.len() / 2], "cut off"),
         (edited.as_str(), "contradicts its own samples"),
         (
-            good.replacen("\"schema\": 1", "\"schema\": 0", 1).as_str(),
-            "schema 0",
+            good.replacen("\"schema\": 2", "\"schema\": 1", 1).as_str(),
+            "schema 1",
         ),
         (r#"{"name": "other"}"#, "another program"),
     ] {
