@@ -75,6 +75,19 @@ pub(crate) enum Failure {
         /// What differs.
         differences: Vec<String>,
     },
+    /// Results of different things, however much one wants to compare them.
+    #[error(
+        "nothing of {current} and {baseline} can be compared:{}",
+        lines(differences)
+    )]
+    NothingAlike {
+        /// What is there now.
+        current: String,
+        /// What was there before.
+        baseline: String,
+        /// What differs.
+        differences: Vec<String>,
+    },
     /// Measuring, or reading and writing results. Its message has its causes in it.
     #[error("{0}")]
     Measure(inferno_measure::Error),
@@ -211,6 +224,9 @@ impl Failure {
             Self::Against { .. } => {
                 "name an inferno that was built from a revision with `--against`"
             }
+            Self::NothingAlike { .. } => {
+                "name results of the same suite on the same backend, with requests that were answered"
+            }
             Self::BadLogLevel(_) => "set it to off, error, warn, info, debug or trace",
             Self::BadKey(_) => "put the key alone into the file, as one line",
             Self::Exposed(_) => {
@@ -253,6 +269,7 @@ impl Failure {
             | Self::BadTargets { .. }
             | Self::NoOnnx { .. }
             | Self::Unlike { .. }
+            | Self::NothingAlike { .. }
             | Self::KeyRefused(_) => exit::USAGE,
             Self::BackendNotBuilt(_) | Self::Unreachable { .. } => exit::MISSING,
             Self::Measure(error) => error.exit_code(),

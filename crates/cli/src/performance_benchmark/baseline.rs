@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
     )]
     backends: Vec<Kind>,
 
-    /// The time for all backends and suites together
+    /// The time for all backends and suites together; caches are filled before they are measured, whatever it is
     #[arg(long, value_name = "SECONDS", value_parser = seconds::parse, default_value = "120")]
     duration: Duration,
 

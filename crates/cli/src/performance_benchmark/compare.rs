@@ -114,18 +114,20 @@ impl Arguments {
         // Whatever is forced, nothing is no answer.
         if comparison.rows.is_empty() {
             differences.push("there is no figure that both have".to_owned());
-        } else if self.force {
-            differences.clear();
-        }
-        if differences.is_empty() {
-            Ok(comparison)
-        } else {
-            Err(Failure::Unlike {
+            return Err(Failure::NothingAlike {
                 current,
                 baseline,
                 differences,
-            })
+            });
         }
+        if self.force || differences.is_empty() {
+            return Ok(comparison);
+        }
+        Err(Failure::Unlike {
+            current,
+            baseline,
+            differences,
+        })
     }
 
     /// What the files are called: their names, or their paths where the names are the same.

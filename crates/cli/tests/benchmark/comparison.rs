@@ -91,8 +91,8 @@ fn files_that_are_no_results_are_refused_by_name() {
         (&good[..good.len() / 2], "cut off"),
         (edited.as_str(), "contradicts its own samples"),
         (
-            good.replacen("\"schema\": 1", "\"schema\": 0", 1).as_str(),
-            "schema 0",
+            good.replacen("\"schema\": 2", "\"schema\": 1", 1).as_str(),
+            "schema 1",
         ),
         (r#"{"name": "other"}"#, "another program"),
     ] {
@@ -150,4 +150,10 @@ fn a_part_of_a_baseline_is_compared_and_other_suites_are_refused() {
     moved("benchmark_results/memory_benchmark.json", "old.json");
     let output = compare(&folder, &["--force"]);
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    let told = said(&output);
+    assert!(
+        told.contains("next: name results of the same suite"),
+        "{told}"
+    );
+    assert!(!told.contains("--force"), "{told}");
 }

@@ -305,7 +305,7 @@ fn a_result_survives_its_file_and_an_edited_one_does_not() {
 #[test]
 fn other_files_are_refused_by_name() {
     let whole = serde_json::to_string(&inference(1, 1.0, 1.0)).unwrap();
-    let older = whole.replacen("\"schema\":1", "\"schema\":0", 1);
+    let older = whole.replacen("\"schema\":2", "\"schema\":1", 1);
     let seed = r#"{"benchmark_type": "inference", "avg_latency_ms": 45.2}"#;
     for (text, told) in [
         (&whole[..whole.len() / 2], "cut off"),
@@ -314,7 +314,7 @@ fn other_files_are_refused_by_name() {
         ("[1, 2]", "another program"),
         (seed, "another program"),
         (r#"{"benchmark_type": "stress", "schema": 1}"#, "stress"),
-        (older.as_str(), "schema 0"),
+        (older.as_str(), "schema 1"),
     ] {
         let error = parse(Path::new("some.json"), text.as_bytes()).unwrap_err();
         let message = error.to_string();
