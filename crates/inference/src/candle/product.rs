@@ -17,6 +17,7 @@ use candle_core::{CpuStorage, CustomOp1 as _, Device, Layout, Tensor};
 use super::activations::{Activations, Row};
 use super::kernels::{self, Available, Sums, TILE_ROWS};
 use super::packed::{Blocks, LANES, Packed};
+use super::vector::largest;
 use crate::error::Error;
 use crate::gguf::TensorType;
 
@@ -122,7 +123,7 @@ impl Multiplier {
                 Weights::Packed(packed, available) => {
                     tasks.push(Task::new(packed, *available, output));
                 }
-                Weights::Candle(weights) => *output = by_candle(weights, input, inputs)?,
+                Weights::Candle(weights) => *output = by_candle(weights, matrix, input)?,
             }
         }
         if !tasks.is_empty() {
@@ -133,11 +134,20 @@ impl Multiplier {
     }
 }
 
-fn by_candle(weights: &QTensor, input: &[f32], inputs: usize) -> Result<Vec<f32>, Error> {
+fn by_candle(weights: &QTensor, matrix: &Projection, input: &[f32]) -> Result<Vec<f32>, Error> {
     let storage = CpuStorage::F32(input.to_vec());
-    let layout = Layout::contiguous((input.len() / inputs, inputs));
+    let layout = Layout::contiguous((input.len() / matrix.inputs, matrix.inputs));
     match weights.cpu_fwd(&storage, &layout).map_err(backend_error)? {
-        (CpuStorage::F32(output), _) => Ok(output),
+        (CpuStorage::F32(mut output), _) => {
+            let rows = input.chunks_exact(matrix.inputs);
+            for (row, outputs) in rows.zip(output.chunks_exact_mut(matrix.outputs)) {
+                // candle's rounding of a row loses what is not finite.
+                if !largest(row).is_finite() {
+                    outputs.fill(f32::NAN);
+                }
+            }
+            Ok(output)
+        }
         (other, _) => Err(Error::Backend(Arc::from(Box::<
             dyn std::error::Error + Send + Sync,
         >::from(format!(
@@ -327,6 +337,32 @@ mod tests {
             for (row, x) in input.chunks_exact(inputs).enumerate() {
                 let [alone] = multiplier.multiply([&matrix], x).expect("a product");
                 assert_eq!(alone, together[row * outputs..(row + 1) * outputs]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_not_finite_has_no_finite_output_and_the_others_are_as_ever() {
+        let (inputs, wrong_row) = (96, 2);
+        // Twelve rows are no whole groups: candle multiplies them.
+        for (tensor_type, outputs) in [
+            (TensorType::Q4_1, 16),
+            (TensorType::Q8_0, 16),
+            (TensorType::Q4_1, 12),
+            (TensorType::Q8_0, 12),
+        ] {
+            let data = tensor(tensor_type, outputs, inputs);
+            let matrix = Projection::new(&data, tensor_type, outputs, inputs).expect("a matrix");
+            let mut multiplier = Multiplier::default();
+            for wrong in [f32::NAN, f32::INFINITY] {
+                let mut input = input(5, inputs);
+                input[wrong_row * inputs + 40] = wrong;
+                let [output] = multiplier.multiply([&matrix], &input).expect("a product");
+                for (row, output) in output.chunks_exact(outputs).enumerate() {
+                    let finite = output.iter().filter(|value| value.is_finite()).count();
+                    let expected = if row == wrong_row { 0 } else { outputs };
+                    assert_eq!(finite, expected, "{tensor_type:?}, {wrong}, row {row}");
+                }
             }
         }
     }
