@@ -148,7 +148,7 @@ fn a_fault_fails_its_request_alone() {
         let results = results(fault, 1);
         let first = results[0].as_ref().expect("served");
         match (&results[1], fault) {
-            (Err(Error::EngineStopped), Fault::Panic)
+            (Err(Error::Panicked), Fault::Panic)
             | (Err(Error::Backend(_)), Fault::Error)
             | (Err(Error::NotFinite), Fault::NotANumber) => {}
             (other, _) => panic!("{other:?}"),

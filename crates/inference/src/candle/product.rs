@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use candle_core::backend::BackendStorage as _;
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
-use candle_core::utils::barrier_pool;
 use candle_core::{CpuStorage, CustomOp1 as _, Device, Layout, Tensor};
 
 use super::activations::{Activations, Row};
 use super::kernels::{self, Available, Sums, TILE_ROWS};
 use super::packed::{Blocks, LANES, Packed};
+use super::pool::share_out;
 use super::vector::largest;
 use crate::error::Error;
 use crate::gguf::TensorType;
@@ -107,7 +107,7 @@ impl Multiplier {
     /// columns: per matrix one row of outputs per row.
     ///
     /// # Errors
-    /// What candle says.
+    /// What candle says, and [`Error::Panicked`].
     pub(super) fn multiply<const N: usize>(
         &mut self,
         matrices: [&Projection; N],
@@ -128,7 +128,7 @@ impl Multiplier {
         }
         if !tasks.is_empty() {
             self.activations.round(input, inputs);
-            run(&tasks, &self.activations);
+            run(&tasks, &self.activations)?;
         }
         Ok(outputs)
     }
@@ -243,7 +243,7 @@ mod shared {
 }
 
 /// Computes all tasks; the threads share the groups of all of them.
-fn run(tasks: &[Task<'_>], activations: &Activations) {
+fn run(tasks: &[Task<'_>], activations: &Activations) -> Result<(), Error> {
     let groups: usize = tasks.iter().map(|task| task.packed.groups).sum();
     let compute = |range: Range<usize>| {
         let mut start = 0;
@@ -257,9 +257,9 @@ fn run(tasks: &[Task<'_>], activations: &Activations) {
         }
     };
     let chunks = groups.div_ceil(MIN_GROUPS);
-    barrier_pool().execute_chunked(chunks, |range| {
+    share_out(chunks, |range| {
         compute(range.start * MIN_GROUPS..groups.min(range.end * MIN_GROUPS));
-    });
+    })
 }
 
 fn candle_type(tensor_type: TensorType) -> GgmlDType {
@@ -283,6 +283,7 @@ fn candle_type(tensor_type: TensorType) -> GgmlDType {
 #[cfg(test)]
 mod tests {
     use super::super::packed::tests::{row_values, tensor};
+    use super::super::threads::tests::two_threads;
     use super::*;
 
     fn input(rows: usize, length: usize) -> Vec<f32> {
@@ -303,6 +304,7 @@ mod tests {
 
     #[test]
     fn products_are_those_of_the_definition_up_to_rounding() {
+        two_threads();
         let (outputs, inputs) = (72, 160);
         for tensor_type in [TensorType::Q4_1, TensorType::Q8_0] {
             let data = tensor(tensor_type, outputs, inputs);
@@ -327,6 +329,7 @@ mod tests {
 
     #[test]
     fn a_row_has_the_same_outputs_in_any_company() {
+        two_threads();
         let (outputs, inputs) = (64, 96);
         for tensor_type in [TensorType::Q4_1, TensorType::Q8_0] {
             let data = tensor(tensor_type, outputs, inputs);
@@ -343,6 +346,7 @@ mod tests {
 
     #[test]
     fn a_row_that_is_not_finite_has_no_finite_output_and_the_others_are_as_ever() {
+        two_threads();
         let (inputs, wrong_row) = (96, 2);
         // Twelve rows are no whole groups: candle multiplies them.
         for (tensor_type, outputs) in [
@@ -369,6 +373,7 @@ mod tests {
 
     #[test]
     fn matrices_multiplied_together_have_the_products_they_have_alone() {
+        two_threads();
         let inputs = 64;
         let matrices = [
             (40, TensorType::Q4_1),

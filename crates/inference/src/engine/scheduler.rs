@@ -274,7 +274,7 @@ impl<'m, M: Model> Scheduler<'_, 'm, M> {
     fn start_over(&mut self) {
         for running in std::mem::take(&mut self.running) {
             self.release(&running);
-            self.fail(&running.flight, Error::EngineStopped);
+            self.fail(&running.flight, Error::Panicked);
         }
         while self.sequences.evict(&mut self.context).unwrap_or(false) {}
     }
