@@ -28,7 +28,8 @@ struct State {
     waiting: HashMap<Arc<str>, VecDeque<Arc<Flight>>>,
     waiting_count: usize,
     running_count: usize,
-    is_closed: bool,
+    /// What those are told who come too late; nothing while it is open.
+    closed: Option<Error>,
 }
 
 impl State {
@@ -59,11 +60,11 @@ impl Queue {
     /// Puts `flight` behind the others of its client.
     ///
     /// # Errors
-    /// [`Error::Overloaded`] and [`Error::EngineStopped`].
+    /// [`Error::Overloaded`], and why it was closed.
     pub(super) fn push(&self, flight: Arc<Flight>) -> Result<(), Error> {
         let mut state = self.lock();
-        if state.is_closed {
-            return Err(Error::EngineStopped);
+        if let Some(error) = &state.closed {
+            return Err(error.clone());
         }
         if state.waiting_count >= self.capacity.get() {
             return Err(Error::Overloaded {
@@ -97,7 +98,7 @@ impl Queue {
             if let Some(flight) = state.pop() {
                 return Some(flight);
             }
-            if state.is_closed {
+            if state.closed.is_some() {
                 return None;
             }
             state = self
@@ -145,14 +146,15 @@ impl Queue {
 
     /// Lets no more flights in; those inside are still given out.
     pub(super) fn close(&self) {
-        self.lock().is_closed = true;
+        self.lock().closed.get_or_insert(Error::EngineStopped);
         self.changed.notify_all();
     }
 
-    /// Lets no more flights in, and gives those inside to the caller.
-    pub(super) fn close_and_clear(&self) -> Vec<Arc<Flight>> {
+    /// Lets no more flights in, because of `error` unless it was closed before, and gives those inside
+    /// to the caller.
+    pub(super) fn close_and_clear(&self, error: Error) -> Vec<Arc<Flight>> {
         let mut state = self.lock();
-        state.is_closed = true;
+        state.closed.get_or_insert(error);
         let flights = std::iter::from_fn(|| state.pop()).collect();
         drop(state);
         self.changed.notify_all();
@@ -234,9 +236,12 @@ mod tests {
         for number in 1..=3 {
             queue.push(flight(number, "a")).expect("room");
         }
-        assert_eq!(queue.close_and_clear().len(), 3);
+        assert_eq!(queue.close_and_clear(Error::Panicked).len(), 3);
         assert_eq!(queue.load(), (0, 0));
         assert!(queue.pop().is_none());
+        queue.close();
+        let late = queue.push(flight(4, "a"));
+        assert!(matches!(late, Err(Error::Panicked)), "{late:?}");
     }
 
     #[test]

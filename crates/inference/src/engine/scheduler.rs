@@ -6,7 +6,8 @@
 //! prompt delays answers by no more than one pass.
 //!
 //! A pass that fails or panics fails the requests in it. After a panic nothing that the context
-//! remembers is trusted: all its sequences are emptied.
+//! remembers is trusted: all its sequences are emptied. A panic anywhere else ends the thread, and
+//! refuses all that was taken and all that comes.
 
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,6 +43,27 @@ pub(super) struct Shared<'a> {
     pub(super) counts: &'a SharedCounts,
 }
 
+/// Closes the queue and lets go of all flights. After a normal end there are none; if this thread dies,
+/// nobody waits for an answer that will not come.
+struct RefuseAtEnd<'a>(&'a Shared<'a>);
+
+impl Drop for RefuseAtEnd<'_> {
+    fn drop(&mut self) {
+        let error = if std::thread::panicking() {
+            Error::Panicked
+        } else {
+            Error::EngineStopped
+        };
+        // First of all nothing more comes in; a flight that is dropped tells those who wait.
+        let waiting = self.0.queue.close_and_clear(error);
+        self.0.queue.set_running(0);
+        if let Some(responses) = self.0.responses {
+            responses.forget_all();
+        }
+        drop(waiting);
+    }
+}
+
 /// Serves the queue until it is closed and empty.
 pub(super) fn serve<'m, M: Model>(
     model: &'m M,
@@ -49,6 +71,8 @@ pub(super) fn serve<'m, M: Model>(
     settings: Settings,
     shared: &Shared<'_>,
 ) {
+    // Dropped after the scheduler, whose flights are lost with it.
+    let _refusal = RefuseAtEnd(shared);
     let kept = settings.size.sequences.get() - settings.slots.get();
     let mut scheduler = Scheduler {
         model,
