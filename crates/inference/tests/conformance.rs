@@ -524,7 +524,7 @@ fn equal_requests_are_computed_once(model: Arc<impl Model>) {
     let responses = counts.responses.expect("kept");
     assert_eq!(responses.misses, 1, "{responses:?}");
     assert_eq!(responses.hits + responses.coalesced, 3, "{responses:?}");
-    assert_eq!(counts.answer_tokens, 11, "the first comes from the prompt");
+    assert_eq!(counts.answer_tokens, 12, "each is counted once");
     // Another seed, another length: other requests.
     let other = engine
         .submit(raw("Once upon a time", limits(11)))

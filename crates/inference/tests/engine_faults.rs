@@ -207,6 +207,20 @@ fn the_engine_goes_on_after_a_pass_that_failed_for_many() {
 }
 
 #[test]
+fn tokens_are_counted_as_they_are_chosen_and_not_in_a_pass_that_fails() {
+    let engine = engine(Fault::Error, EngineConfig::default());
+    let counted = || {
+        let counts = engine.counts();
+        (counts.passes, counts.prompt_tokens, counts.answer_tokens)
+    };
+    let served = engine.run(vec![request("a good prompt")]);
+    let served = served[0].as_ref().expect("served");
+    assert_eq!(counted(), (3, served.prompt_tokens as u64, 3));
+    assert!(engine.run(vec![request(FATAL)])[0].is_err());
+    assert_eq!(counted(), (3, served.prompt_tokens as u64, 3));
+}
+
+#[test]
 fn a_sink_that_panics_harms_nobody_else() {
     let engine = engine(Fault::Error, EngineConfig::default());
     engine

@@ -44,6 +44,16 @@ pub(super) enum Part {
     Answer,
 }
 
+impl Part {
+    /// Tokens of the prompt.
+    pub(super) fn prompt_tokens(self) -> usize {
+        match self {
+            Self::Prompt(count) => count,
+            Self::Answer => 0,
+        }
+    }
+}
+
 impl<'m> Running<'m> {
     /// Joins the batch at `place`.
     ///
@@ -86,6 +96,11 @@ impl<'m> Running<'m> {
     /// Tokens of the prompt that are still to be taken in.
     pub(super) fn prompt_left(&self) -> usize {
         self.flight.prompt().len().saturating_sub(self.position)
+    }
+
+    /// Tokens of the answer so far.
+    pub(super) fn answer_tokens(&self) -> usize {
+        self.tokens.len()
     }
 
     /// What it takes in as its `part` of a pass.

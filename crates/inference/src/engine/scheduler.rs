@@ -232,8 +232,6 @@ impl<'m, M: Model> Scheduler<'_, 'm, M> {
         #[cfg(feature = "slowdown")]
         super::slowdown::prolong(started.elapsed());
         let wall = started.elapsed();
-        let answers = plan.iter().filter(|&&(_, part)| part == Part::Answer);
-        self.shared.counts.count_pass(&steps, answers.count());
         match outcome {
             Ok(Ok(())) => self.choose(&plan, wall),
             Ok(Err(error)) => self.fail_pass(&plan, &error),
@@ -244,18 +242,22 @@ impl<'m, M: Model> Scheduler<'_, 'm, M> {
     /// Lets each sequence of the pass choose from its logits, and ends those that are through.
     fn choose(&mut self, plan: &[(usize, Part)], wall: Duration) {
         let mut ended = Vec::new();
+        let mut chosen = 0;
         for (step, &(index, part)) in plan.iter().enumerate() {
             let running = &mut self.running[index];
             running.passed(part, wall);
             let Some(logits) = self.context.logits(step) else {
                 continue;
             };
+            let before = running.answer_tokens();
             match running.choose(logits) {
                 Ok(None) => {}
                 Ok(Some(stop)) => ended.push((index, Ok(stop))),
                 Err(error) => ended.push((index, Err(error))),
             }
+            chosen += running.answer_tokens() - before;
         }
+        self.count(plan, chosen);
         ended.sort_unstable_by_key(|&(index, _)| std::cmp::Reverse(index));
         for (index, outcome) in ended {
             let running = self.running.remove(index);
@@ -267,6 +269,17 @@ impl<'m, M: Model> Scheduler<'_, 'm, M> {
                 }
             }
         }
+    }
+
+    /// Counts a pass after which `chosen` tokens of answers were chosen.
+    fn count(&self, plan: &[(usize, Part)], chosen: usize) {
+        let prompt_tokens: usize = plan.iter().map(|(_, part)| part.prompt_tokens()).sum();
+        self.shared.counts.update(|counts| {
+            counts.passes += 1;
+            counts.pass_sequences += plan.len() as u64;
+            counts.prompt_tokens += prompt_tokens as u64;
+            counts.answer_tokens += chosen as u64;
+        });
     }
 
     fn end(&mut self, running: Running<'m>, stop: StopReason) {
