@@ -81,7 +81,6 @@ pub(super) fn serve<'m, M: Model>(
         shared,
         sequences: Sequences::new(settings.slots.get(), kept),
         running: Vec::with_capacity(settings.slots.get()),
-        next: None,
         swept: Instant::now(),
     };
     while scheduler.admit() {
@@ -96,8 +95,6 @@ struct Scheduler<'a, 'm, M: Model> {
     shared: &'a Shared<'a>,
     sequences: Sequences,
     running: Vec<Running<'m>>,
-    /// The next in the queue, when it does not fit into the memory yet: nobody overtakes it.
-    next: Option<Arc<Flight>>,
     swept: Instant,
 }
 
@@ -110,17 +107,23 @@ impl<'m, M: Model> Scheduler<'_, 'm, M> {
             let Some(flight) = self.next_flight() else {
                 break;
             };
-            if !flight.is_wanted() {
-                self.forget(&flight);
+            let is_wanted = flight.is_wanted();
+            let room = if is_wanted {
+                self.make_room(&flight)
+            } else {
+                Ok(true)
+            };
+            if matches!(room, Ok(false)) {
+                // It stays the first in the queue: nobody overtakes it.
+                break;
+            }
+            if !self.shared.queue.take(&flight) {
                 continue;
             }
-            match self.make_room(&flight) {
-                Ok(true) => self.join(&flight),
-                Ok(false) => {
-                    self.next = Some(flight);
-                    break;
-                }
+            match room {
                 Err(error) => self.fail(&flight, error),
+                Ok(_) if is_wanted => self.join(&flight),
+                Ok(_) => self.forget(&flight),
             }
         }
         self.shared.queue.set_running(self.running.len());
@@ -128,15 +131,12 @@ impl<'m, M: Model> Scheduler<'_, 'm, M> {
     }
 
     fn next_flight(&mut self) -> Option<Arc<Flight>> {
-        let next = self.next.take();
-        next.or_else(|| {
-            if self.running.is_empty() {
-                self.shared.queue.set_running(0);
-                self.shared.queue.pop()
-            } else {
-                self.shared.queue.try_pop()
-            }
-        })
+        if self.running.is_empty() {
+            self.shared.queue.set_running(0);
+            self.shared.queue.wait_for_first()
+        } else {
+            self.shared.queue.first()
+        }
     }
 
     /// Ends the sequences whose answers nobody wants any more, and drops such requests from the
