@@ -108,29 +108,24 @@ impl<'m, M: Model> Scheduler<'_, 'm, M> {
                 break;
             };
             let is_wanted = flight.is_wanted();
-            let room = if is_wanted {
-                self.make_room(&flight)
-            } else {
-                Ok(true)
-            };
-            if matches!(room, Ok(false)) {
+            if is_wanted && !self.make_room(&flight) {
                 // It stays the first in the queue: nobody overtakes it.
                 break;
             }
             if !self.shared.queue.take(&flight) {
                 continue;
             }
-            match room {
-                Err(error) => self.fail(&flight, error),
-                Ok(_) if is_wanted => self.join(&flight),
-                Ok(_) => self.forget(&flight),
+            if is_wanted {
+                self.join(&flight);
+            } else {
+                self.forget(&flight);
             }
         }
         self.shared.queue.set_running(self.running.len());
         !self.running.is_empty()
     }
 
-    fn next_flight(&mut self) -> Option<Arc<Flight>> {
+    fn next_flight(&self) -> Option<Arc<Flight>> {
         if self.running.is_empty() {
             self.shared.queue.set_running(0);
             self.shared.queue.wait_for_first()
@@ -159,7 +154,7 @@ impl<'m, M: Model> Scheduler<'_, 'm, M> {
     }
 
     /// Evicts kept sequences until `flight` fits beside what runs; `false` if it does not.
-    fn make_room(&mut self, flight: &Flight) -> Result<bool, Error> {
+    fn make_room(&mut self, flight: &Flight) -> bool {
         let context_tokens = self.settings.context_tokens;
         let reserved = |flight: &Flight| Running::reserved_tokens(flight, context_tokens);
         let running: usize = self
@@ -169,14 +164,12 @@ impl<'m, M: Model> Scheduler<'_, 'm, M> {
             .sum();
         let needed = running + reserved(flight);
         let tokens = self.settings.size.tokens.get();
-        loop {
-            if needed + self.sequences.kept_tokens() <= tokens {
-                return Ok(true);
-            }
-            if !self.sequences.evict(&mut self.context)? {
-                return Ok(false);
+        while needed + self.sequences.kept_tokens() > tokens {
+            if !self.sequences.evict(&mut self.context) {
+                return false;
             }
         }
+        true
     }
 
     fn join(&mut self, flight: &Arc<Flight>) {
@@ -193,7 +186,7 @@ impl<'m, M: Model> Scheduler<'_, 'm, M> {
         match Running::new(Arc::clone(flight), place, tokenizer, context_tokens) {
             Ok(running) => self.running.push(running),
             Err(error) => {
-                let _ = self.sequences.release(&mut self.context, place.sequence);
+                self.sequences.release(&mut self.context, place.sequence);
                 self.fail(flight, error);
             }
         }
@@ -285,8 +278,7 @@ impl<'m, M: Model> Scheduler<'_, 'm, M> {
     fn end(&mut self, running: Running<'m>, stop: StopReason) {
         let sequence = running.sequence;
         let (flight, computed, held) = running.end(stop);
-        // What cannot be kept is lost to later requests only.
-        let _ = self.sequences.give_back(&mut self.context, sequence, held);
+        self.sequences.give_back(&mut self.context, sequence, held);
         let prefixes = self.sequences.counts();
         self.shared
             .counts
@@ -313,12 +305,11 @@ impl<'m, M: Model> Scheduler<'_, 'm, M> {
             self.release(&running);
             self.fail(&running.flight, Error::Panicked);
         }
-        while self.sequences.evict(&mut self.context).unwrap_or(false) {}
+        while self.sequences.evict(&mut self.context) {}
     }
 
     fn release(&mut self, running: &Running<'_>) {
-        // A backend that cannot empty a sequence says so when it is used again.
-        let _ = self.sequences.release(&mut self.context, running.sequence);
+        self.sequences.release(&mut self.context, running.sequence);
     }
 
     fn fail(&self, flight: &Arc<Flight>, error: Error) {
