@@ -41,6 +41,13 @@ struct Kept {
     tokens: Vec<u32>,
 }
 
+impl Kept {
+    /// Whether one of the two begins with the other.
+    fn is_like(&self, other: &Self) -> bool {
+        self.tokens.starts_with(&other.tokens) || other.tokens.starts_with(&self.tokens)
+    }
+}
+
 /// All sequences of one context that are not in use.
 #[derive(Debug)]
 pub(super) struct Sequences {
@@ -138,7 +145,8 @@ impl Sequences {
             .filter(|&(_, shared)| shared >= MIN_SHARED_TOKENS)
     }
 
-    /// Takes back a sequence that has taken in `tokens`, and keeps it if there is room.
+    /// Takes back a sequence that has taken in `tokens`, and keeps it. Of two that are alike as far as the
+    /// shorter one goes, the longer one is kept: whatever began with the other begins with it.
     pub(super) fn give_back(
         &mut self,
         context: &mut impl Context,
@@ -148,10 +156,18 @@ impl Sequences {
         if self.max_kept == 0 || tokens.len() < MIN_SHARED_TOKENS {
             return self.release(context, sequence);
         }
+        let mut newest = Kept { sequence, tokens };
+        while let Some(index) = self.kept.iter().position(|kept| kept.is_like(&newest)) {
+            let mut other = self.kept.remove(index);
+            if other.tokens.len() > newest.tokens.len() {
+                std::mem::swap(&mut other, &mut newest);
+            }
+            self.release(context, other.sequence);
+        }
         if self.kept.len() == self.max_kept {
             self.evict(context);
         }
-        self.kept.push(Kept { sequence, tokens });
+        self.kept.push(newest);
     }
 
     /// Takes back a sequence of which nothing is kept.
@@ -306,6 +322,26 @@ mod tests {
         assert_eq!(fixture.sequences.counts().evicted, 1);
         assert_eq!(fixture.serve(&prompt(100, &[8])), 0);
         assert!(fixture.sequences.kept_tokens() <= 22);
+    }
+
+    #[test]
+    fn equal_prompts_take_one_place() {
+        let mut fixture = Fixture::new(1, 2);
+        fixture.serve(&prompt(100, &[]));
+        // Equal ones, one that goes on, one that ends sooner.
+        for rest in [&[50, 51][..], &[50, 51], &[50, 51, 52], &[50]] {
+            fixture.serve(&prompt(0, rest));
+        }
+        let counts = fixture.sequences.counts();
+        assert_eq!((counts.hits, counts.evicted), (3, 0));
+        assert_eq!(fixture.serve(&prompt(100, &[7])), 10);
+        assert_eq!(fixture.serve(&prompt(0, &[50, 51, 52, 53])), 13);
+        let kept = fixture.sequences.kept.len();
+        assert_eq!(
+            kept + fixture.sequences.free.len(),
+            3,
+            "every sequence is there"
+        );
     }
 
     #[test]
