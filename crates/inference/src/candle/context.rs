@@ -1,8 +1,9 @@
 //! Sequences of tokens: the forward pass over a model's layers, with a cache per sequence.
 //!
 //! Takes the tokens of a pass; gives the logits after the last token of each step that wants
-//! them. Weights are shared with all contexts of the model. A token's numbers do not depend on
-//! which other sequences are in the pass.
+//! them. Weights are shared with all contexts of the model. Where all matrices have kernels of ours,
+//! a token's numbers do not depend on which other sequences are in the pass; some of candle's kernels
+//! round differently for one row and for many.
 
 use std::ops::Range;
 
