@@ -24,6 +24,9 @@ pub(crate) trait Generate: Send + Sync {
     /// Tokens that fit into one sequence, prompt and answer together.
     fn context_tokens(&self) -> usize;
 
+    /// Whether the thread that computes lives: [`Engine::is_alive`].
+    fn is_alive(&self) -> bool;
+
     /// Lets no more requests in and serves those that are there.
     fn drain(&self);
 
@@ -42,6 +45,10 @@ impl<M: Model> Generate for Engine<M> {
 
     fn context_tokens(&self) -> usize {
         Self::context_tokens(self)
+    }
+
+    fn is_alive(&self) -> bool {
+        Self::is_alive(self)
     }
 
     fn drain(&self) {

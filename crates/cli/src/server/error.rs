@@ -307,6 +307,7 @@ mod tests {
                 504,
             ),
             (Error::EngineStopped, 503),
+            (Error::Panicked, 500),
             (Error::NotFinite, 500),
         ] {
             assert_eq!(status(&error), expected, "{error}");
