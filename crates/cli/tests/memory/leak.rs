@@ -65,6 +65,10 @@ impl<G: Generate> Generate for Leaking<G> {
         self.engine.counts()
     }
 
+    fn is_alive(&self) -> bool {
+        self.engine.is_alive()
+    }
+
     fn context_tokens(&self) -> usize {
         self.engine.context_tokens()
     }

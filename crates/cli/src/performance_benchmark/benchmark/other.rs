@@ -3,6 +3,7 @@
 //! Takes the program's path; gives plans for it that are those of this program, but for who carries them
 //! out, under which mark, and where the result goes.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -48,8 +49,8 @@ pub(super) struct Other {
     runner: Runner,
     described: Described,
     folder: PathBuf,
-    /// What results that were measured in turns are marked with.
-    turns: String,
+    /// What results that were measured in turns are marked with; it decides their order.
+    turns: u64,
 }
 
 impl Other {
@@ -81,7 +82,8 @@ impl Other {
             runner: Runner::of(path)?,
             described,
             folder,
-            turns: format!("{:016x}", rand::random::<u64>()),
+            // The standard library's own seed: another one each time.
+            turns: RandomState::new().build_hasher().finish(),
         })
     }
 
@@ -97,7 +99,7 @@ impl Other {
     /// Those of [`Plan::run`].
     pub(super) fn run(&self, plan: &Plan, runner: &Runner) -> Result<PerformanceResult, Failure> {
         let mut mine = plan.clone();
-        mine.circumstances.settings.turns = Some(self.turns.clone());
+        mine.circumstances.settings.turns = Some(format!("{:016x}", self.turns));
         let mut others = mine.clone();
         others.circumstances.tool = self.described.tool.clone();
         others.circumstances.environment.build = self.described.build.clone();
@@ -105,6 +107,6 @@ impl Other {
         others.save = Arc::new(move |result: &PerformanceResult| -> Result<(), Failure> {
             Ok(result.write(&path)?)
         });
-        Plan::run_in_turns([&others, &mine], [&self.runner, runner])
+        Plan::run_in_turns([&others, &mine], [&self.runner, runner], self.turns)
     }
 }
