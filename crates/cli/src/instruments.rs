@@ -5,14 +5,17 @@
 //! Recording neither waits nor fails: it happens on the thread that computes.
 //!
 //! - [`labels`]: the values that labels take
+//! - [`open_request`]: a request that is counted however it ends
 //! - `registry`: a name, a help text and a unit become a handle
 //! - `engine`, `process`: readings
 
 mod engine;
 mod labels;
+mod open_request;
 mod process;
 mod registry;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use inferno_inference::Error;
@@ -23,6 +26,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use engine::EngineReadings;
 pub(crate) use labels::{ErrorKind, Outcome, Task};
+pub(crate) use open_request::OpenRequest;
 use process::ProcessReadings;
 use registry::Registry;
 
@@ -84,6 +88,11 @@ impl Instruments {
             engine: EngineReadings::new(&registry),
             process: ProcessReadings::new(&registry),
         }
+    }
+
+    /// A request of `task` begins.
+    pub(crate) fn begin(self: &Arc<Self>, task: Task) -> OpenRequest {
+        OpenRequest::new(Arc::clone(self), task)
     }
 
     /// Records how a request of `task` ended that the engine had taken.

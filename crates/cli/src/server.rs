@@ -21,6 +21,8 @@ mod connection;
 mod embeddings;
 mod error;
 mod event_stream;
+#[cfg(test)]
+mod fake;
 mod generation;
 mod generation_body;
 mod reply;
@@ -40,6 +42,7 @@ use axum::http::{Method, Uri};
 use axum::middleware;
 use axum::response::Response;
 use axum::routing::{get, post};
+use inferno_inference::Error;
 use tokio::sync::Semaphore;
 
 use crate::api_key::ApiKey;
@@ -49,11 +52,16 @@ use crate::instruments::Instruments;
 use error::ApiError;
 use reply::Shape;
 
+/// Threads that cut prompts into tokens, each for one request at a time.
+pub(crate) const TOKENIZER_THREADS: usize = 8;
+
 /// What one client or one request may take.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Allowance {
     /// Connections at the same time; more wait to be accepted.
     pub(crate) connections: usize,
+    /// Requests that wait for the engine; more are refused.
+    pub(crate) queue: usize,
     /// Bytes of a body.
     pub(crate) body_bytes: usize,
     /// Tokens of an answer whose request names no number.
@@ -75,6 +83,10 @@ pub(crate) struct Server {
     engine: Arc<dyn Generate>,
     model_name: String,
     embedder: Option<Arc<dyn Embed>>,
+    /// Bytes of the longest prompt that fits into the model's context.
+    prompt_bytes: usize,
+    /// A turn for each thread that cuts prompts into tokens.
+    tokenizer_turns: Arc<Semaphore>,
     /// One batch of texts is embedded at a time.
     embedding_turn: Arc<Semaphore>,
     api_key: Option<ApiKey>,
@@ -96,9 +108,11 @@ impl Server {
         allowance: Allowance,
     ) -> Self {
         Self {
+            prompt_bytes: engine.prompt_bytes(),
             engine,
             model_name,
             embedder,
+            tokenizer_turns: Arc::new(Semaphore::new(TOKENIZER_THREADS)),
             embedding_turn: Arc::new(Semaphore::new(1)),
             api_key,
             allowance,
@@ -121,6 +135,18 @@ impl Server {
 
     fn is_draining(&self) -> bool {
         self.is_draining.load(Ordering::Relaxed)
+    }
+
+    /// Why a prompt that comes now is not taken, as far as that is known before it is cut into
+    /// tokens. Where answers are kept a full queue says nothing: one of them may be the answer.
+    fn refusal(&self) -> Option<Error> {
+        if self.is_draining() {
+            return Some(Error::EngineStopped);
+        }
+        let capacity = self.allowance.queue;
+        let counts = self.engine.counts();
+        let is_full = counts.responses.is_none() && counts.waiting >= capacity;
+        is_full.then_some(Error::Overloaded { capacity })
     }
 
     /// Requests that wait or are computed. One that is on its way from the queue into the batch is

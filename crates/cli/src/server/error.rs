@@ -112,6 +112,15 @@ impl ApiError {
         .with_code("model_not_found")
     }
 
+    /// The prompt's bytes are more than the context's tokens can have.
+    pub(super) fn prompt_too_long(bytes: usize, context_tokens: usize) -> Self {
+        Self::invalid(format!(
+            "the prompt has {bytes} bytes, more than fit into the {context_tokens} tokens of the \
+             model's context: shorten it"
+        ))
+        .with_code("context_length_exceeded")
+    }
+
     pub(super) fn body_too_large(max_bytes: usize) -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,

@@ -30,6 +30,8 @@ pub(super) struct Rules<'a> {
     pub(super) model_name: &'a str,
     /// Tokens of a prompt and its answer together.
     pub(super) context_tokens: usize,
+    /// Bytes of the longest prompt that fits into it.
+    pub(super) prompt_bytes: usize,
     /// Tokens of an answer whose request names no number.
     pub(super) answer_tokens: NonZeroUsize,
     /// Time for an answer.
@@ -158,11 +160,13 @@ impl GenerationBody {
             at_end: AtEnd::Stop,
             stop_texts: stop_texts(self.stop)?,
         };
+        let prompt = match shape {
+            Shape::Chat => chat_prompt(self.messages, self.prompt.is_some())?,
+            Shape::Completion => text_prompt(self.prompt, self.messages.is_some())?,
+        };
+        check_length(&prompt, rules)?;
         let request = Request {
-            prompt: match shape {
-                Shape::Chat => chat_prompt(self.messages, self.prompt.is_some())?,
-                Shape::Completion => text_prompt(self.prompt, self.messages.is_some())?,
-            },
+            prompt,
             limits,
             client: client(self.user.as_deref())?,
             deadline: Some(rules.deadline),
@@ -254,6 +258,22 @@ fn client(user: Option<&str>) -> Result<Arc<str>, ApiError> {
         ));
     }
     Ok(Arc::from(user))
+}
+
+/// Refuses a prompt that is too long whatever its tokens are, before the work of finding them.
+fn check_length(prompt: &Prompt, rules: &Rules<'_>) -> Result<(), ApiError> {
+    let bytes = match prompt {
+        Prompt::Raw(text) => text.len(),
+        // Some templates leave out the space around a message.
+        Prompt::Chat(messages) => messages
+            .iter()
+            .map(|message| message.content.trim().len())
+            .sum(),
+    };
+    if bytes > rules.prompt_bytes {
+        return Err(ApiError::prompt_too_long(bytes, rules.context_tokens));
+    }
+    Ok(())
 }
 
 fn text_prompt(prompt: Option<String>, has_messages: bool) -> Result<Prompt, ApiError> {

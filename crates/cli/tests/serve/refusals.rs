@@ -84,6 +84,17 @@ fn a_body_that_is_too_long_or_no_json_is_refused() {
 }
 
 #[test]
+fn a_prompt_that_is_too_long_in_bytes_is_refused_as_one_that_is_too_long_in_tokens() {
+    let server = Server::start(&[]);
+    let body = json!({ "prompt": "word ".repeat(40_000) }).to_string();
+    let exchange = Exchange::begin(server.address, &post("/v1/completions", &body));
+    let refused = error(exchange, 400);
+    assert_eq!(refused["code"], "context_length_exceeded");
+    let message = refused["message"].as_str().expect("a text");
+    assert!(message.contains("200000 bytes"), "{message}");
+}
+
+#[test]
 fn unknown_routes_and_methods_are_refused() {
     let server = Server::start(&[]);
     let unknown = error(Exchange::begin(server.address, &get("/v2/chat", "")), 404);

@@ -8,6 +8,7 @@ fn rules() -> Rules<'static> {
     Rules {
         model_name: "tiny",
         context_tokens: 100,
+        prompt_bytes: 1000,
         answer_tokens: NonZeroUsize::new(16).expect("not zero"),
         deadline: Duration::from_secs(10),
     }
@@ -118,6 +119,27 @@ fn a_plain_prompt_goes_as_it_is() {
     let asked = generation(Shape::Completion, body).expect("valid");
     assert_eq!(asked.request.prompt, Prompt::Raw("Once".to_owned()));
     assert_eq!(asked.request.limits.stop_texts, ["a", "b"]);
+}
+
+#[test]
+fn a_prompt_with_more_bytes_than_its_tokens_can_have_is_refused() {
+    let text = |bytes| generation(Shape::Completion, json!({ "prompt": "x".repeat(bytes) }));
+    let message = |content: String| {
+        let messages = json!([{ "role": "user", "content": content }]);
+        generation(Shape::Chat, json!({ "messages": messages }))
+    };
+    assert!(text(1000).is_ok());
+    assert!(message("x".repeat(1000)).is_ok());
+    assert!(message(" ".repeat(1001)).is_ok(), "a template may drop it");
+    for refused in [text(1001), message("x".repeat(1001))] {
+        let error = refused.expect_err("too long").document()["error"].clone();
+        assert_eq!(error["code"], "context_length_exceeded");
+        assert!(
+            error["message"]
+                .as_str()
+                .is_some_and(|text| text.contains("1001 bytes"))
+        );
+    }
 }
 
 #[test]
