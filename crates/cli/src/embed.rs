@@ -10,22 +10,33 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use inferno_inference::Error;
 use inferno_inference::backend::{Backend, BatchModel, Embedding};
-use inferno_inference::batching::{Batcher, BatcherConfig};
+use inferno_inference::batching::{Batcher, BatcherConfig, Request};
 use inferno_inference::candle::bert::{CandleEmbeddingBackend, DeviceName};
+use inferno_inference::engine::CancelHandle;
 
 use crate::failure::Failure;
 use crate::model_file;
+
+/// Texts of one request that may be in the queue or a pass at the same time: those of two passes, so
+/// that some wait while others are computed, and no request keeps the others waiting for all it has.
+pub(crate) const TEXTS_AT_ONCE: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+
+/// Gets what became of a text, on the thread that computes: it must not wait.
+pub(crate) type EmbeddingSink = Box<dyn FnOnce(Result<Embedding, Error>) + Send>;
 
 /// Embeds texts.
 pub(crate) trait Embed: Send + Sync {
     /// What the model is called in requests and answers.
     fn name(&self) -> &str;
 
-    /// The direction of each of `texts`, in their order. It computes, so it takes its time.
+    /// Puts `text` into the queue; `sink` gets its direction or its error.
     ///
     /// # Errors
-    /// When the whole batch failed. What is wrong with one text is its own result.
-    fn embed(&self, texts: &[String]) -> Result<Vec<Result<Embedding, Error>>, Error>;
+    /// Those of [`Batcher::submit_to`]; `sink` is then not called.
+    fn submit(&self, text: String, sink: EmbeddingSink) -> Result<CancelHandle, Error>;
+
+    /// Lets no more texts in, and refuses those that wait.
+    fn stop(&self);
 }
 
 /// A backend that embeds texts, by its name.
@@ -76,54 +87,79 @@ pub(crate) struct EmbeddingOptions {
 }
 
 impl EmbeddingOptions {
-    /// Loads the model, if one was named, for `threads` threads.
-    pub(crate) fn start(&self, threads: NonZeroUsize) -> Result<Option<Arc<dyn Embed>>, Failure> {
+    /// Loads the model, if one was named, for `threads` threads and `requests` requests at a time.
+    pub(crate) fn start(
+        &self,
+        threads: NonZeroUsize,
+        requests: NonZeroUsize,
+    ) -> Result<Option<Arc<dyn Embed>>, Failure> {
         let Some(path) = self.embedding_model.as_deref() else {
             return Ok(None);
         };
         let embedder = match self.embedding_backend {
             EmbeddingBackendName::Candle => {
                 let device = self.embedding_device.into();
-                start(&CandleEmbeddingBackend { device }, path)?
+                start(&CandleEmbeddingBackend { device }, path, requests)?
             }
-            EmbeddingBackendName::Onnx => self.start_onnx(path, threads)?,
+            EmbeddingBackendName::Onnx => self.start_onnx(path, threads, requests)?,
         };
         Ok(Some(embedder))
     }
 
     #[cfg(feature = "onnx")]
-    fn start_onnx(&self, path: &Path, threads: NonZeroUsize) -> Result<Arc<dyn Embed>, Failure> {
+    fn start_onnx(
+        &self,
+        path: &Path,
+        threads: NonZeroUsize,
+        requests: NonZeroUsize,
+    ) -> Result<Arc<dyn Embed>, Failure> {
         use inferno_inference::onnx::{OnnxEmbeddingBackend, OnnxSettings};
         let library = self.onnx_library.clone().unwrap_or_default();
         let settings = OnnxSettings {
             threads,
             ..OnnxSettings::new(library)
         };
-        start(&OnnxEmbeddingBackend::new(settings), path)
+        start(&OnnxEmbeddingBackend::new(settings), path, requests)
     }
 
     #[cfg(not(feature = "onnx"))]
     #[expect(clippy::unused_self, reason = "where the feature is there, it is used")]
-    fn start_onnx(&self, _: &Path, _: NonZeroUsize) -> Result<Arc<dyn Embed>, Failure> {
+    fn start_onnx(
+        &self,
+        _: &Path,
+        _: NonZeroUsize,
+        _: NonZeroUsize,
+    ) -> Result<Arc<dyn Embed>, Failure> {
         Err(Failure::BackendNotBuilt("onnx"))
     }
 }
 
-fn start<B>(backend: &B, path: &Path) -> Result<Arc<dyn Embed>, Failure>
+fn start<B>(backend: &B, path: &Path, requests: NonZeroUsize) -> Result<Arc<dyn Embed>, Failure>
 where
     B: Backend<Model: BatchModel<Input = String, Output = Embedding>>,
 {
     let model = Arc::new(backend.load(path)?);
-    Ok(Arc::new(Embedder {
-        batcher: Batcher::new(model, &BatcherConfig::default())?,
-        name: model_file::name(path),
-    }))
+    let name = model_file::name(path);
+    Ok(Arc::new(Embedder::new(model, name, requests)?))
 }
 
 /// A model that embeds, behind a queue.
-struct Embedder<M: BatchModel> {
+pub(crate) struct Embedder<M: BatchModel> {
     batcher: Batcher<M>,
     name: String,
+}
+
+impl<M: BatchModel> Embedder<M> {
+    /// Starts the thread on which `model` computes. Its queue has room for the texts of `requests`
+    /// requests.
+    pub(crate) fn new(model: Arc<M>, name: String, requests: NonZeroUsize) -> Result<Self, Error> {
+        let config = BatcherConfig {
+            queue_capacity: TEXTS_AT_ONCE.saturating_mul(requests),
+            ..BatcherConfig::default()
+        };
+        let batcher = Batcher::new(model, &config)?;
+        Ok(Self { batcher, name })
+    }
 }
 
 impl<M: BatchModel<Input = String, Output = Embedding>> Embed for Embedder<M> {
@@ -131,11 +167,13 @@ impl<M: BatchModel<Input = String, Output = Embedding>> Embed for Embedder<M> {
         &self.name
     }
 
-    fn embed(&self, texts: &[String]) -> Result<Vec<Result<Embedding, Error>>, Error> {
-        let answers = self.batcher.run(texts.to_vec());
-        let embeddings = answers
-            .into_iter()
-            .map(|answer| answer.map(|answer| answer.output));
-        Ok(embeddings.collect())
+    fn submit(&self, text: String, sink: EmbeddingSink) -> Result<CancelHandle, Error> {
+        self.batcher.submit_to(Request::new(text), move |answer| {
+            sink(answer.map(|answer| answer.output));
+        })
+    }
+
+    fn stop(&self) {
+        self.batcher.stop();
     }
 }

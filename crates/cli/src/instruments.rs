@@ -65,6 +65,7 @@ struct Times {
     request: Histogram,
     prefill: Histogram,
     decode: Histogram,
+    embedding: Histogram,
 }
 
 impl Instruments {
@@ -108,9 +109,9 @@ impl Instruments {
         }
     }
 
-    /// Records a request that took `time` from the first byte to the last, without an engine.
-    pub(crate) fn record_time(&self, time: Duration) {
-        self.times.request.record(time);
+    /// Records that the texts of a request were embedded in `time`.
+    pub(crate) fn record_embedding(&self, time: Duration) {
+        self.times.embedding.record(time);
     }
 
     /// Counts a request.
@@ -173,6 +174,10 @@ impl Times {
             decode: seconds(
                 "inferno_decode_seconds",
                 "Time of the passes that took in an answer's tokens, in seconds.",
+            ),
+            embedding: seconds(
+                "inferno_embedding_seconds",
+                "Time from submission of a request's texts until all are embedded, in seconds.",
             ),
         }
     }
@@ -274,6 +279,7 @@ mod tests {
         }
         for name in [
             "inferno_queue_wait_seconds_count",
+            "inferno_embedding_seconds_count",
             "inferno_requests_total",
             "inferno_errors_total",
             "inferno_tokens_total",

@@ -68,7 +68,7 @@ struct EngineOptions {
     #[arg(long, value_name = "N", default_value = "4")]
     slots: NonZeroUsize,
 
-    /// Requests that may wait; more are refused with status 429
+    /// Requests that may wait, and requests for embeddings at the same time; more are refused with status 429
     #[arg(long, value_name = "N", default_value = "64")]
     queue: NonZeroUsize,
 
@@ -141,8 +141,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
         .clone()
         .unwrap_or_else(|| model_file::name(&path));
     tracing::info!("{} is loaded, as {model_name:?}", path.display());
-    let embedder = arguments.embedding.start(arguments.model.threads())?;
-    let allowance = arguments.limits.allowance(arguments.engine.queue);
+    let requests = arguments.engine.queue;
+    let threads = arguments.model.threads();
+    let embedder = arguments.embedding.start(threads, requests)?;
+    let allowance = arguments.limits.allowance(requests);
     let server = Arc::new(Server::new(
         engine, model_name, embedder, api_key, allowance,
     ));

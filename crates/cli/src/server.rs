@@ -43,7 +43,7 @@ use axum::middleware;
 use axum::response::Response;
 use axum::routing::{get, post};
 use inferno_inference::Error;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::api_key::ApiKey;
 use crate::embed::Embed;
@@ -60,7 +60,7 @@ pub(crate) const TOKENIZER_THREADS: usize = 8;
 pub(crate) struct Allowance {
     /// Connections at the same time; more wait to be accepted.
     pub(crate) connections: usize,
-    /// Requests that wait for the engine; more are refused.
+    /// Requests that wait for the engine, and requests for embeddings on their way; more are refused.
     pub(crate) queue: usize,
     /// Bytes of a body.
     pub(crate) body_bytes: usize,
@@ -87,8 +87,8 @@ pub(crate) struct Server {
     prompt_bytes: usize,
     /// A turn for each thread that cuts prompts into tokens.
     tokenizer_turns: Arc<Semaphore>,
-    /// One batch of texts is embedded at a time.
-    embedding_turn: Arc<Semaphore>,
+    /// A place for each request for embeddings that may be on its way.
+    embedding_places: Arc<Semaphore>,
     api_key: Option<ApiKey>,
     allowance: Allowance,
     instruments: Arc<Instruments>,
@@ -113,7 +113,7 @@ impl Server {
             model_name,
             embedder,
             tokenizer_turns: Arc::new(Semaphore::new(TOKENIZER_THREADS)),
-            embedding_turn: Arc::new(Semaphore::new(1)),
+            embedding_places: Arc::new(Semaphore::new(allowance.queue)),
             api_key,
             allowance,
             instruments: Arc::new(Instruments::new()),
@@ -122,7 +122,8 @@ impl Server {
         }
     }
 
-    /// Takes no more prompts and answers those that are there.
+    /// Takes no more requests and answers those that are there. The embedder goes on as long as there
+    /// are any: a request whose first texts were taken has others that follow.
     fn drain(&self) {
         self.is_draining.store(true, Ordering::Relaxed);
         self.engine.drain();
@@ -131,6 +132,9 @@ impl Server {
     /// Refuses what waits.
     fn stop(&self) {
         self.engine.stop();
+        if let Some(embedder) = &self.embedder {
+            embedder.stop();
+        }
     }
 
     fn is_draining(&self) -> bool {
@@ -149,11 +153,25 @@ impl Server {
         is_full.then_some(Error::Overloaded { capacity })
     }
 
+    /// A place for one more request for embeddings. It is free again when the last copy is dropped.
+    fn embedding_place(&self) -> Result<Arc<OwnedSemaphorePermit>, Error> {
+        let capacity = self.allowance.queue;
+        let place = Arc::clone(&self.embedding_places)
+            .try_acquire_owned()
+            .map_err(|_| Error::Overloaded { capacity })?;
+        // Looked at with the place in hand: whoever is draining waits for the place, or it is seen here.
+        if self.is_draining() {
+            return Err(Error::EngineStopped);
+        }
+        Ok(Arc::new(place))
+    }
+
     /// Requests that wait or are computed. One that is on its way from the queue into the batch is
     /// in neither number.
     fn load(&self) -> usize {
         let counts = self.engine.counts();
-        counts.waiting + counts.running
+        let embeddings = self.allowance.queue - self.embedding_places.available_permits();
+        counts.waiting + counts.running + embeddings
     }
 }
 

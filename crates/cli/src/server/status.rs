@@ -9,7 +9,7 @@ use super::Server;
 use super::reply::json_response;
 use crate::instruments::CONTENT_TYPE;
 
-/// Whether the server lives, which it does when it answers, and whether it takes prompts.
+/// Whether the server lives, which it does when it answers, and whether it takes requests.
 pub(super) fn health(server: &Server) -> Response {
     health_with(StatusCode::OK, server)
 }
