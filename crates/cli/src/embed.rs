@@ -73,6 +73,10 @@ pub(crate) struct EmbeddingOptions {
     #[arg(long, value_name = "PATH")]
     embedding_model: Option<PathBuf>,
 
+    /// What the embedding model is called in requests [default: its folder's name]
+    #[arg(long, value_name = "NAME")]
+    embedding_model_name: Option<String>,
+
     /// What computes embeddings
     #[arg(long, value_enum, default_value = "candle")]
     embedding_backend: EmbeddingBackendName,
@@ -99,7 +103,7 @@ impl EmbeddingOptions {
         let embedder = match self.embedding_backend {
             EmbeddingBackendName::Candle => {
                 let device = self.embedding_device.into();
-                start(&CandleEmbeddingBackend { device }, path, requests)?
+                self.serve(&CandleEmbeddingBackend { device }, path, requests)?
             }
             EmbeddingBackendName::Onnx => self.start_onnx(path, threads, requests)?,
         };
@@ -119,7 +123,7 @@ impl EmbeddingOptions {
             threads,
             ..OnnxSettings::new(library)
         };
-        start(&OnnxEmbeddingBackend::new(settings), path, requests)
+        self.serve(&OnnxEmbeddingBackend::new(settings), path, requests)
     }
 
     #[cfg(not(feature = "onnx"))]
@@ -132,15 +136,24 @@ impl EmbeddingOptions {
     ) -> Result<Arc<dyn Embed>, Failure> {
         Err(Failure::BackendNotBuilt("onnx"))
     }
-}
 
-fn start<B>(backend: &B, path: &Path, requests: NonZeroUsize) -> Result<Arc<dyn Embed>, Failure>
-where
-    B: Backend<Model: BatchModel<Input = String, Output = Embedding>>,
-{
-    let model = Arc::new(backend.load(path)?);
-    let name = model_file::name(path);
-    Ok(Arc::new(Embedder::new(model, name, requests)?))
+    fn serve<B>(
+        &self,
+        backend: &B,
+        path: &Path,
+        requests: NonZeroUsize,
+    ) -> Result<Arc<dyn Embed>, Failure>
+    where
+        B: Backend<Model: BatchModel<Input = String, Output = Embedding>>,
+    {
+        let model = Arc::new(backend.load(path)?);
+        let name = self
+            .embedding_model_name
+            .clone()
+            .unwrap_or_else(|| model_file::folder_name(path));
+        tracing::info!("{} is loaded, as {name:?}", path.display());
+        Ok(Arc::new(Embedder::new(model, name, requests)?))
+    }
 }
 
 /// A model that embeds, behind a queue.

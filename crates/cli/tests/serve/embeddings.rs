@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::http::{Exchange, post};
+use crate::http::{Exchange, get, post};
 use crate::program::{Server, TEXTS, embedder};
 use crate::tiny_bert;
 
@@ -54,6 +54,27 @@ fn texts_are_embedded_in_their_order_as_numbers_and_as_base64() {
         }
         let tokens: usize = texts.iter().map(|(_, tokens)| tokens.len()).sum();
         assert_eq!(answer["usage"]["prompt_tokens"], tokens);
+    }
+}
+
+#[test]
+fn the_model_is_called_as_its_folder_or_as_it_is_said() {
+    let file = format!("{}/model.safetensors", embedder());
+    for (path, more, name) in [
+        (embedder(), None, "tiny-bert"),
+        (file.as_str(), None, "tiny-bert"),
+        (file.as_str(), Some("mine"), "mine"),
+    ] {
+        let mut options = vec!["--embedding-model", path];
+        options.extend(
+            more.into_iter()
+                .flat_map(|name| ["--embedding-model-name", name]),
+        );
+        let server = Server::start(&options);
+        let models = Exchange::begin(server.address, &get("/v1/models", "")).json();
+        assert_eq!(models["data"][1]["id"], name, "{options:?}");
+        let (status, answer) = ask(&server, &json!({ "model": name, "input": "sun" }));
+        assert_eq!((status, &answer["model"]), (200, &json!(name)));
     }
 }
 
