@@ -91,6 +91,11 @@ pub(crate) struct EmbeddingOptions {
 }
 
 impl EmbeddingOptions {
+    /// Whether texts are embedded by the threads of candle's pool, which has to be made first.
+    pub(crate) fn needs_pool(&self) -> bool {
+        self.embedding_model.is_some() && self.embedding_backend == EmbeddingBackendName::Candle
+    }
+
     /// Loads the model, if one was named, for `threads` threads and `requests` requests at a time.
     pub(crate) fn start(
         &self,
@@ -104,6 +109,9 @@ impl EmbeddingOptions {
             EmbeddingBackendName::Candle => {
                 let device = self.embedding_device.into();
                 self.serve(&CandleEmbeddingBackend { device }, path, requests)?
+            }
+            EmbeddingBackendName::Onnx if self.embedding_device == EmbeddingDevice::Cuda => {
+                return Err(Failure::OnnxOnGpu);
             }
             EmbeddingBackendName::Onnx => self.start_onnx(path, threads, requests)?,
         };
@@ -188,5 +196,55 @@ impl<M: BatchModel<Input = String, Output = Embedding>> Embed for Embedder<M> {
 
     fn stop(&self) {
         self.batcher.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        embedding: EmbeddingOptions,
+    }
+
+    fn options(line: &[&str]) -> EmbeddingOptions {
+        let line = std::iter::once("inferno").chain(line.iter().copied());
+        Line::try_parse_from(line).expect("an order").embedding
+    }
+
+    #[test]
+    fn the_pool_is_made_for_embeddings_on_candle_whatever_generates() {
+        for (line, needs_pool) in [
+            (&["--embedding-model", "m"][..], true),
+            (
+                &["--embedding-model", "m", "--embedding-backend", "candle"],
+                true,
+            ),
+            (
+                &["--embedding-model", "m", "--embedding-backend", "onnx"],
+                false,
+            ),
+            (&[], false),
+        ] {
+            assert_eq!(options(line).needs_pool(), needs_pool, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_device_that_the_backend_does_not_know_is_an_error() {
+        let options = options(&[
+            "--embedding-model",
+            "m",
+            "--embedding-backend",
+            "onnx",
+            "--embedding-device",
+            "cuda",
+        ]);
+        let started = options.start(NonZeroUsize::MIN, NonZeroUsize::MIN);
+        assert!(matches!(started, Err(Failure::OnnxOnGpu)));
     }
 }

@@ -94,6 +94,9 @@ pub(crate) enum Failure {
     /// A backend that is known and not in this binary.
     #[error("this inferno was built without the {0} backend")]
     BackendNotBuilt(&'static str),
+    /// Embeddings on a device that their backend does not know.
+    #[error("the backend onnx embeds texts on the CPU alone, and --embedding-device is cuda")]
+    OnnxOnGpu,
     /// The model or the engine.
     #[error(transparent)]
     Engine(#[from] Error),
@@ -181,6 +184,9 @@ impl Failure {
                      ask for another backend"
                 ));
             }
+            Self::OnnxOnGpu => {
+                "leave out `--embedding-device`, or pass `--embedding-backend candle`"
+            }
             Self::Engine(error) => return error.hint(),
             Self::Measure(error) => return error.hint(),
             Self::NoPrompts(_) => "give a file with a prompt on each line",
@@ -240,6 +246,7 @@ impl Failure {
             | Self::NoPrompts(_)
             | Self::BadTargets { .. }
             | Self::NoOnnx { .. }
+            | Self::OnnxOnGpu
             | Self::Unlike { .. }
             | Self::KeyRefused(_) => exit::USAGE,
             Self::BackendNotBuilt(_) | Self::Unreachable { .. } => exit::MISSING,

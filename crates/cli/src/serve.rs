@@ -135,6 +135,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let path = arguments.model.path()?;
     // A taken port is said before the model is loaded. Who connects meanwhile waits.
     let listener = bind(address)?;
+    if arguments.embedding.needs_pool() {
+        arguments.model.start_pool()?;
+    }
     let engine = arguments.model.start(&path, arguments.engine.config())?;
     let model_name = arguments
         .model_name

@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use serde_json::{Value, json};
 
 use crate::http::{Exchange, connect, get, post};
-use crate::program::{Server, inferno, model};
+use crate::program::{Server, embedder, inferno, model};
 
 /// The error of a response with `status`.
 fn error(exchange: Exchange, status: u16) -> Value {
@@ -148,6 +148,28 @@ fn a_port_that_is_taken_is_a_usage_error() {
     assert_eq!(output.status.code(), Some(2));
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.contains("--port"), "{told}");
+}
+
+#[test]
+fn embeddings_on_a_device_that_their_backend_does_not_know_are_refused() {
+    let output = inferno()
+        .args(["serve", "--port", "0", "--threads", "1", "--model"])
+        .arg(model())
+        .args([
+            "--embedding-model",
+            embedder(),
+            "--embedding-backend",
+            "onnx",
+        ])
+        .args(["--embedding-device", "cuda"])
+        .output()
+        .expect("the binary runs");
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        told.contains("next: ") && told.contains("--embedding-device"),
+        "{told}"
+    );
 }
 
 #[test]
