@@ -182,7 +182,8 @@ impl Times {
         }
     }
 
-    /// An answer that was kept has waited for nothing and computed nothing: it has no such times.
+    /// An answer that was kept has waited for nothing and computed nothing: it has no such times. The
+    /// tokens of one that was computed for another request are timed there.
     fn record(&self, completion: &Completion) {
         let timings = &completion.timings;
         self.request.record(timings.total);
@@ -194,9 +195,11 @@ impl Times {
         if completion.source == Source::Computed {
             self.prefill.record(timings.prefill);
             self.decode.record(timings.decode);
-        }
-        for pair in completion.token_times.windows(2) {
-            self.inter_token.record(pair[1].saturating_sub(pair[0]));
+            // A request that joined another one, whose client then left, has tokens from before it came.
+            let pairs = completion.token_times.windows(2);
+            for pair in pairs.filter(|pair| !pair[0].is_zero()) {
+                self.inter_token.record(pair[1].saturating_sub(pair[0]));
+            }
         }
     }
 }
@@ -298,12 +301,14 @@ mod tests {
     fn an_answer_leaves_its_times() {
         let instruments = Instruments::new();
         instruments.record(Task::Chat, &Ok(completion(Source::Computed)));
+        instruments.record(Task::Chat, &Ok(completion(Source::Coalesced)));
         instruments.record(Task::Chat, &Ok(completion(Source::Cached)));
         instruments.record(Task::Chat, &Err(Error::Cancelled));
         let families = rendered(&instruments, &Counts::default());
         for (sample, expected) in [
-            ("inferno_request_seconds_count", 2.0),
-            ("inferno_queue_wait_seconds_count", 1.0),
+            ("inferno_request_seconds_count", 3.0),
+            ("inferno_queue_wait_seconds_count", 2.0),
+            ("inferno_prefill_seconds_count", 1.0),
             ("inferno_inter_token_seconds_count", 1.0),
         ] {
             let actual = value(&families, sample, None);
@@ -315,6 +320,17 @@ mod tests {
             Some(("outcome", "cancelled")),
         );
         assert!((cancelled - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn tokens_from_before_a_request_are_not_timed() {
+        let instruments = Instruments::new();
+        let mut inherited = completion(Source::Computed);
+        inherited.token_times = [0, 0, 20, 24].map(Duration::from_millis).to_vec();
+        instruments.record(Task::Chat, &Ok(inherited));
+        let families = rendered(&instruments, &Counts::default());
+        let timed = value(&families, "inferno_inter_token_seconds_count", None);
+        assert!((timed - 1.0).abs() < 1e-9, "{timed}");
     }
 
     #[test]
