@@ -1,6 +1,7 @@
 //! What is not answered: each refusal has its status and the one shape of errors.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -175,12 +176,18 @@ fn embeddings_on_a_device_that_their_backend_does_not_know_are_refused() {
 #[test]
 fn a_slow_client_loses_its_connection() {
     let server = Server::start(&["--header-timeout", "0.2", "--body-timeout", "0.2"]);
+    let started = Instant::now();
     let mut head = connect(server.address);
     head.write_all(b"GET /health HTTP/1.1\r\nHost:")
         .expect("half a head");
     let mut rest = Vec::new();
-    // Closed or reset: either way it has come to an end.
-    let _ = head.read_to_end(&mut rest);
+    // Closed or reset: either way it has come to an end, which the test's own patience is not.
+    let end = head.read_to_end(&mut rest).map_err(|error| error.kind());
+    let is_closed = matches!(end, Ok(_) | Err(ErrorKind::ConnectionReset));
+    assert!(is_closed, "{end:?}");
+    let time = started.elapsed();
+    let bounds = Duration::from_millis(200)..Duration::from_secs(10);
+    assert!(bounds.contains(&time), "{time:?}");
     assert!(!String::from_utf8_lossy(&rest).contains("200 OK"));
     let body = post("/v1/completions", "").replace("Length: 0", "Length: 10");
     let late = error(Exchange::begin(server.address, &body), 408);
