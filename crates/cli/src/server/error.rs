@@ -214,6 +214,13 @@ impl ApiError {
         self.kind
     }
 
+    /// Logs it, if it is of the one kind that whoever runs the server has to know of.
+    pub(super) fn log(&self) {
+        if self.kind == ErrorKind::Internal {
+            tracing::error!("{}", self.message);
+        }
+    }
+
     /// The body.
     pub(super) fn document(&self) -> Value {
         json!({ "error": {
@@ -249,10 +256,7 @@ fn message(error: &Error) -> String {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        if self.kind == ErrorKind::Internal {
-            // The one kind that whoever runs the server has to know of.
-            tracing::error!("{}", self.message);
-        }
+        self.log();
         let mut response = json_response(self.status, &self.document());
         let header = match self.status {
             StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, "Bearer")),

@@ -7,21 +7,27 @@ use std::time::Duration;
 use inferno_inference::Error;
 use inferno_inference::engine::counts::Counts;
 use inferno_inference::engine::{
-    CancelHandle, Completion, Event, Request, Source, StopReason, Timings,
+    AtEnd, CancelHandle, Completion, Event, Limits, Prompt, Request, Source, StopReason, Timings,
 };
+use inferno_inference::sampling::Sampling;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Allowance, Server, TOKENIZER_THREADS};
 use crate::embed::Embed;
 use crate::generate::{Generate, Sink};
 
-/// Answers each request at once, with nothing.
+/// Time for the answer to [`request`].
+pub(super) const DEADLINE: Duration = Duration::from_secs(9);
+
+/// Answers each request at once, with a letter.
 #[derive(Debug, Default)]
 pub(super) struct FakeEngine {
     /// A test holds it while no request is to be taken.
     pub(super) gate: Mutex<()>,
     /// Requests that were taken.
     pub(super) taken: Mutex<Vec<Request>>,
+    /// How answers end after that letter; nothing: as they should.
+    pub(super) failure: Option<Error>,
     /// What it says about itself.
     pub(super) counts: Counts,
 }
@@ -30,16 +36,20 @@ impl Generate for FakeEngine {
     fn submit(&self, request: Request, mut sink: Sink) -> Result<CancelHandle, Error> {
         drop(self.gate.lock());
         self.taken.lock().expect("requests").push(request);
-        sink(Event::Done(Ok(Completion {
-            text: String::new(),
-            tokens: Vec::new(),
-            token_times: Vec::new(),
+        sink(Event::Text("a".to_owned()));
+        let completion = Completion {
+            text: "a".to_owned(),
+            tokens: vec![1],
+            token_times: vec![Duration::ZERO],
             prompt_tokens: 1,
             reused_tokens: 0,
-            stop: StopReason::EndOfSequence,
+            stop: StopReason::MaxTokens,
             source: Source::Computed,
             timings: Timings::default(),
-        })));
+        };
+        sink(Event::Done(
+            self.failure.clone().map_or(Ok(completion), Err),
+        ));
         Ok(CancelHandle::default())
     }
 
@@ -54,6 +64,20 @@ impl Generate for FakeEngine {
     fn drain(&self) {}
 
     fn stop(&self) {}
+}
+
+/// A request for one token.
+pub(super) fn request() -> Request {
+    let limits = Limits {
+        max_tokens: NonZeroUsize::MIN,
+        sampling: Sampling::Greedy,
+        at_end: AtEnd::Stop,
+        stop_texts: Vec::new(),
+    };
+    Request {
+        deadline: Some(DEADLINE),
+        ..Request::new(Prompt::Raw("a prompt".to_owned()), limits)
+    }
 }
 
 /// Enough of everything.

@@ -1,32 +1,16 @@
 //! Prompts on their way to an engine that does as the tests tell it.
 
-use std::num::NonZeroUsize;
-
 use inferno_inference::engine::counts::{Counts, ResponseCounts};
-use inferno_inference::engine::{AtEnd, Limits, Prompt};
-use inferno_inference::sampling::Sampling;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::super::fake::{self, FakeEngine, allowance, metric, runtime};
+use super::super::fake::{self, DEADLINE, FakeEngine, allowance, metric, runtime};
 use super::super::{Allowance, TOKENIZER_THREADS};
 use super::*;
 use crate::instruments::Task;
 
-/// Time for an answer.
-const DEADLINE: Duration = Duration::from_secs(9);
-
 async fn submit(server: &Arc<Server>) -> Result<Answer, ApiError> {
-    let limits = Limits {
-        max_tokens: NonZeroUsize::MIN,
-        sampling: Sampling::Greedy,
-        at_end: AtEnd::Stop,
-        stop_texts: Vec::new(),
-    };
-    let request = Request {
-        deadline: Some(DEADLINE),
-        ..Request::new(Prompt::Raw("a prompt".to_owned()), limits)
-    };
-    Answer::submit(server, server.instruments.begin(Task::Chat), request).await
+    let open = server.instruments.begin(Task::Chat);
+    Answer::submit(server, open, fake::request()).await
 }
 
 /// All turns there are.
@@ -92,17 +76,15 @@ fn the_wait_for_a_turn_is_counted_and_leaves_less_time() {
     let engine = Arc::new(FakeEngine::default());
     let server = fake::server(Arc::clone(&engine), None, allowance());
     let turns = all_turns(&server);
-    let mut answer = runtime().block_on(async {
+    let completion = runtime().block_on(async {
         let submitting = submit(&server);
         tokio::pin!(submitting);
         let early = timeout(wait, submitting.as_mut()).await;
         assert!(early.is_err(), "there was no turn");
         drop(turns);
-        submitting.await.expect("taken")
+        let answer = submitting.await.expect("taken");
+        answer.completion().await.expect("answered")
     });
-    let Event::Done(Ok(completion)) = runtime().block_on(answer.next()) else {
-        panic!("it is answered");
-    };
     // The timer began a little earlier.
     let waited = wait / 2;
     for time in [completion.timings.queue_wait, completion.timings.total] {
