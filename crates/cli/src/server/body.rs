@@ -17,7 +17,8 @@ pub(super) async fn read<T: DeserializeOwned>(
     request: Request,
     allowance: &Allowance,
 ) -> Result<T, ApiError> {
-    // A page of another origin can send a form or a text here without asking; JSON it cannot.
+    // A page of another origin can send a form or a text here without asking; JSON it cannot. Pages that
+    // pretend to be of this origin are `authorization`'s business.
     if !is_json(request.headers()) {
         return Err(ApiError::unsupported_media_type());
     }

@@ -74,6 +74,17 @@ impl ApiError {
         .with_code("invalid_api_key")
     }
 
+    /// The request was sent to a name that could be that of any page.
+    pub(super) fn foreign_host() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            ErrorKind::Forbidden,
+            "a server without an API key answers to its IP address and to localhost alone: send the \
+             request there, or start the server with `--api-key-file FILE`",
+        )
+        .with_code("host_not_allowed")
+    }
+
     pub(super) fn unknown_route(path: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -238,6 +249,7 @@ impl ApiError {
             ErrorKind::Stopped | ErrorKind::Internal => "server_error",
             ErrorKind::InvalidRequest
             | ErrorKind::Unauthorized
+            | ErrorKind::Forbidden
             | ErrorKind::NotFound
             | ErrorKind::BodyTooLarge
             | ErrorKind::BodyTimeout => "invalid_request_error",

@@ -125,6 +125,25 @@ fn a_protected_server_wants_its_key() {
 }
 
 #[test]
+fn a_server_without_a_key_answers_to_no_name_but_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("key");
+    std::fs::write(&file, "secret\n").expect("a file");
+    let open = Server::start(&[]);
+    let protected = Server::start(&["--api-key-file", file.to_str().expect("a path")]);
+    let rebound = |request: &str| request.replace("Host: localhost", "Host: page.example:8080");
+    let prompt = post("/v1/completions", "{\"prompt\": \"x\", \"max_tokens\": 1}");
+    for request in [get("/metrics", ""), prompt] {
+        let refused = error(Exchange::begin(open.address, &rebound(&request)), 403);
+        assert_eq!(refused["code"], "host_not_allowed");
+        assert_eq!(Exchange::begin(open.address, &request).status, 200);
+    }
+    let key = get("/v1/models", "Authorization: Bearer secret\r\n");
+    let shown = Exchange::begin(protected.address, &rebound(&key));
+    assert_eq!(shown.status, 200);
+}
+
+#[test]
 fn a_server_for_other_machines_wants_a_key() {
     let output = inferno()
         .args(["serve", "--host", "0.0.0.0", "--port", "0", "--model"])
