@@ -80,6 +80,8 @@ pub(super) struct GenerationBody {
 #[derive(Debug, Deserialize)]
 struct StreamOptions {
     include_usage: Option<bool>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
 }
 
 /// A text or several.
@@ -106,7 +108,8 @@ impl OneOrMany {
 struct MessageBody {
     role: RoleName,
     content: Option<Content>,
-    tool_calls: Option<Value>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -130,6 +133,8 @@ enum Content {
 struct Part {
     r#type: String,
     text: Option<String>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
 }
 
 impl GenerationBody {
@@ -176,6 +181,9 @@ impl GenerationBody {
 
     fn delivery(&self) -> Result<Delivery, ApiError> {
         let options = self.stream_options.as_ref();
+        if let Some(options) = options {
+            unsupported::check_inner("stream_options", &options.rest)?;
+        }
         if self.stream == Some(true) {
             let with_usage = options.and_then(|options| options.include_usage);
             return Ok(Delivery::Stream {
@@ -308,32 +316,17 @@ fn chat_prompt(messages: Option<Vec<MessageBody>>, has_prompt: bool) -> Result<P
 
 impl MessageBody {
     fn into_message(self, index: usize) -> Result<Message, ApiError> {
-        let param = |name| format!("messages[{index}].{name}");
-        if self
-            .tool_calls
-            .is_some_and(|calls| !unsupported::is_empty(&calls))
-        {
-            return Err(ApiError::invalid_param(
-                param("tool_calls"),
-                "this server calls no tools",
-            ));
-        }
-        let content = self
-            .content
-            .ok_or_else(|| ApiError::invalid_param(param("content"), "the content is missing"))?;
-        let content = match content {
-            Content::Text(text) => Some(text),
-            Content::Parts(parts) => parts
-                .into_iter()
-                .map(|part| part.text.filter(|_| part.r#type == "text"))
-                .collect(),
+        let place = format!("messages[{index}]");
+        // Who speaks is the role alone: chat templates have no place for names.
+        let mut rest = self.rest;
+        rest.remove("name");
+        unsupported::check_inner(&place, &rest)?;
+        let param = format!("{place}.content");
+        let content = match self.content {
+            None => return Err(ApiError::invalid_param(param, "the content is missing")),
+            Some(Content::Text(text)) => text,
+            Some(Content::Parts(parts)) => text_of(parts, &param)?,
         };
-        let content = content.ok_or_else(|| {
-            ApiError::invalid_param(
-                param("content"),
-                "this server reads parts of type text only",
-            )
-        })?;
         Ok(Message {
             role: match self.role {
                 RoleName::System | RoleName::Developer => Role::System,
@@ -343,6 +336,20 @@ impl MessageBody {
             content,
         })
     }
+}
+
+/// The text of `parts`, the content at `place`.
+fn text_of(parts: Vec<Part>, place: &str) -> Result<String, ApiError> {
+    let mut whole = String::new();
+    for (index, part) in parts.into_iter().enumerate() {
+        let Some(text) = part.text.filter(|_| part.r#type == "text") else {
+            let message = "this server reads parts of type text only";
+            return Err(ApiError::invalid_param(place, message));
+        };
+        unsupported::check_inner(&format!("{place}[{index}]"), &part.rest)?;
+        whole.push_str(&text);
+    }
+    Ok(whole)
 }
 
 #[cfg(test)]

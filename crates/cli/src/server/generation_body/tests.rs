@@ -114,6 +114,27 @@ fn parts_of_text_are_one_text_and_the_developer_is_the_system() {
 }
 
 #[test]
+fn members_of_messages_that_say_nothing_and_names_are_left_out() {
+    let body = json!({ "messages": [
+        { "role": "user", "content": "Hi", "name": "ann" },
+        {
+            "role": "assistant",
+            "content": "Hello",
+            "refusal": null,
+            "annotations": [],
+            "audio": null,
+            "function_call": null,
+            "tool_calls": [],
+        },
+    ] });
+    let asked = generation(Shape::Chat, body).expect("valid");
+    let Prompt::Chat(messages) = asked.request.prompt else {
+        panic!("a conversation");
+    };
+    assert_eq!(messages.len(), 2);
+}
+
+#[test]
 fn a_plain_prompt_goes_as_it_is() {
     let body = json!({ "prompt": "Once", "stop": ["a", "b"] });
     let asked = generation(Shape::Completion, body).expect("valid");
@@ -164,6 +185,33 @@ fn what_makes_no_sense_is_named() {
         (
             json!({ "messages": [{ "role": "user", "content": [{ "type": "image_url" }] }] }),
             "messages[0].content",
+        ),
+        (
+            json!({ "messages": [
+                { "role": "user", "content": "a" },
+                { "role": "assistant", "content": "b", "audio": { "id": "c" } },
+            ] }),
+            "messages[1].audio",
+        ),
+        (
+            json!({ "messages": [
+                { "role": "assistant", "content": "a", "function_call": { "name": "b" } },
+            ] }),
+            "messages[0].function_call",
+        ),
+        (
+            json!({ "messages": [{ "role": "assistant", "content": "a", "tool_calls": [{}] }] }),
+            "messages[0].tool_calls",
+        ),
+        (
+            json!({ "messages": [{ "role": "user", "content": [
+                { "type": "text", "text": "a", "cache_control": { "type": "ephemeral" } },
+            ] }] }),
+            "messages[0].content[0].cache_control",
+        ),
+        (
+            json!({ "stream": true, "stream_options": { "include_obfuscation": true } }),
+            "stream_options.include_obfuscation",
         ),
     ] {
         let error = refused(chat(&more));
