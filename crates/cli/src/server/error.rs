@@ -260,9 +260,19 @@ impl ApiError {
 /// The engine's message and the next step, in one line.
 fn message(error: &Error) -> String {
     let message = describe(error);
-    match error.hint() {
+    match error.hint().as_deref().or_else(|| next_step(error)) {
         Some(hint) => format!("{message}: {hint}"),
         None => message,
+    }
+}
+
+/// The next step of a client for an error of the engine that names none itself.
+fn next_step(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::InvalidSetting { .. } => Some("correct it and send the request again"),
+        Error::Tokenize(_) => Some("send another text"),
+        Error::Backend(_) => Some("try again later; the server's log has this line, too"),
+        _ => None,
     }
 }
 
@@ -335,6 +345,20 @@ mod tests {
             (Error::NotFinite, 500),
         ] {
             assert_eq!(status(&error), expected, "{error}");
+        }
+    }
+
+    #[test]
+    fn errors_of_the_engine_name_a_next_step() {
+        let cause = || Arc::new(std::io::Error::from(std::io::ErrorKind::InvalidData));
+        for (error, step) in [
+            (Error::Tokenize(cause()), "send another text"),
+            (Error::Backend(cause()), "try again later"),
+            (Error::Overloaded { capacity: 1 }, "try again later"),
+        ] {
+            let document = ApiError::from_engine(&error).document();
+            let message = document["error"]["message"].as_str().expect("a text");
+            assert!(message.contains(step), "{message}");
         }
     }
 

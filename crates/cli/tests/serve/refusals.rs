@@ -171,6 +171,26 @@ fn a_port_that_is_taken_is_a_usage_error() {
 }
 
 #[test]
+fn a_host_that_is_another_machine_s_is_a_usage_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("key");
+    std::fs::write(&file, "secret\n").expect("a file");
+    let output = inferno()
+        .args(["serve", "--port", "0", "--host", "192.0.2.1", "--model"])
+        .arg(model())
+        .arg("--api-key-file")
+        .arg(&file)
+        .output()
+        .expect("the binary runs");
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        told.contains("`--host`") && !told.contains("--port"),
+        "{told}"
+    );
+}
+
+#[test]
 fn embeddings_on_a_device_that_their_backend_does_not_know_are_refused() {
     let output = inferno()
         .args(["serve", "--port", "0", "--threads", "1", "--model"])
