@@ -74,15 +74,20 @@ pub(crate) struct EmbeddingOptions {
     embedding_model: Option<PathBuf>,
 
     /// What the embedding model is called in requests [default: its folder's name]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "embedding_model")]
     embedding_model_name: Option<String>,
 
     /// What computes embeddings
-    #[arg(long, value_enum, default_value = "candle")]
+    #[arg(
+        long,
+        value_enum,
+        default_value = "candle",
+        requires = "embedding_model"
+    )]
     embedding_backend: EmbeddingBackendName,
 
     /// Where the backend candle computes embeddings
-    #[arg(long, value_enum, default_value = "cpu")]
+    #[arg(long, value_enum, default_value = "cpu", requires = "embedding_model")]
     embedding_device: EmbeddingDevice,
 
     /// ONNX Runtime's shared library; needed for `--embedding-backend onnx`
@@ -231,6 +236,21 @@ mod tests {
             (&[], false),
         ] {
             assert_eq!(options(line).needs_pool(), needs_pool, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn options_of_a_model_that_was_not_named_are_refused() {
+        for option in [
+            ["--embedding-model-name", "m"],
+            ["--embedding-backend", "candle"],
+            ["--embedding-device", "cpu"],
+        ] {
+            let line = ["inferno"].into_iter().chain(option);
+            let refused = Line::try_parse_from(line)
+                .expect_err("no model")
+                .to_string();
+            assert!(refused.contains("--embedding-model <PATH>"), "{refused}");
         }
     }
 

@@ -15,8 +15,8 @@ impl Task {
     /// All of them.
     pub(super) const ALL: [Self; 3] = [Self::Chat, Self::Completion, Self::Embedding];
 
-    /// Its name in labels.
-    pub(super) fn name(self) -> &'static str {
+    /// Its name in labels and in the log.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Chat => "chat",
             Self::Completion => "completion",

@@ -17,13 +17,15 @@ use tokio::time::timeout;
 
 use super::Server;
 use super::error::ApiError;
-use crate::instruments::{OpenRequest, Outcome};
+use crate::instruments::{OpenRequest, Outcome, Task};
 
 /// A request that the engine has taken.
 #[derive(Debug)]
 pub(super) struct Answer {
     events: UnboundedReceiver<Event>,
     handle: CancelHandle,
+    task: Task,
+    has_ended: bool,
 }
 
 impl Answer {
@@ -82,7 +84,12 @@ impl Answer {
         match server.engine.submit(request, Box::new(sink)) {
             Ok(handle) => {
                 open.hand_over();
-                Ok(Self { events, handle })
+                Ok(Self {
+                    events,
+                    handle,
+                    task,
+                    has_ended: false,
+                })
             }
             Err(error) => {
                 open.end(match error {
@@ -97,7 +104,12 @@ impl Answer {
     /// What happens next. After the end it is an end with [`Error::EngineStopped`].
     pub(super) async fn next(&mut self) -> Event {
         let event = self.events.recv().await;
-        event.unwrap_or(Event::Done(Err(Error::EngineStopped)))
+        let event = event.unwrap_or(Event::Done(Err(Error::EngineStopped)));
+        if let Event::Done(result) = &event {
+            self.has_ended = true;
+            log(self.task, result);
+        }
+        event
     }
 
     /// Waits for the end.
@@ -112,8 +124,33 @@ impl Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
+        if !self.has_ended {
+            tracing::debug!("{}: withdrawn before its end", self.task.name());
+        }
         self.handle.cancel();
     }
+}
+
+/// Logs what became of a request: numbers, and no text.
+fn log(task: Task, result: &Result<Completion, Error>) {
+    let task = task.name();
+    match result {
+        Ok(completion) => tracing::debug!(
+            "{task}: {} tokens for a prompt of {} ({:?}, {:?}); queue wait {:.1} ms, \
+             total {:.1} ms",
+            completion.tokens.len(),
+            completion.prompt_tokens,
+            completion.source,
+            completion.stop,
+            milliseconds(completion.timings.queue_wait),
+            milliseconds(completion.timings.total),
+        ),
+        Err(error) => tracing::debug!("{task}: not answered: {error}"),
+    }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
 }
 
 /// Adds the wait for a turn, of which the engine does not know, to its account.

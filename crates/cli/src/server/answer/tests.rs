@@ -6,7 +6,6 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::super::fake::{self, DEADLINE, FakeEngine, allowance, metric, runtime};
 use super::super::{Allowance, TOKENIZER_THREADS};
 use super::*;
-use crate::instruments::Task;
 
 async fn submit(server: &Arc<Server>) -> Result<Answer, ApiError> {
     let open = server.instruments.begin(Task::Chat);
