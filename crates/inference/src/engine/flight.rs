@@ -116,6 +116,7 @@ impl Computed {
     fn completion(&self, subscriber: &Subscriber, source: Source) -> Completion {
         let since = |moment: &Instant| moment.saturating_duration_since(subscriber.submitted);
         let token_times: Vec<_> = self.chosen.iter().map(since).collect();
+        let total = subscriber.submitted.elapsed();
         let inside = |time| match source {
             Source::Computed => time,
             Source::Coalesced | Source::Cached => Duration::ZERO,
@@ -132,8 +133,9 @@ impl Computed {
                 queue_wait: since(&self.started).saturating_sub(subscriber.tokenize),
                 prefill: inside(self.prefill),
                 decode: inside(self.decode),
-                first_token: token_times.first().copied().unwrap_or_default(),
-                total: subscriber.submitted.elapsed(),
+                // An answer without tokens ends as its first one, which ended it, is chosen.
+                first_token: token_times.first().copied().unwrap_or(total),
+                total,
             },
             token_times,
         }
@@ -369,6 +371,22 @@ pub(super) mod tests {
             let computed = source == Source::Computed;
             assert_eq!(completion.timings.inference().is_zero(), !computed);
         }
+    }
+
+    #[test]
+    fn an_answer_that_ends_with_its_first_token_took_time_to_choose_it() {
+        let flight = flight(1, "");
+        let (first, _, events) = subscriber(None);
+        flight.join(first);
+        let wait = Duration::from_millis(5);
+        std::thread::sleep(wait);
+        let mut computed = computed("");
+        computed.kept.tokens.clear();
+        computed.chosen.clear();
+        flight.finish(&Ok(computed));
+        let timings = heard(&events).1.expect("an end").expect("served").timings;
+        assert!(timings.first_token >= wait, "{timings:?}");
+        assert_eq!(timings.first_token, timings.total);
     }
 
     #[test]
