@@ -280,12 +280,12 @@ impl Failure {
             | Self::OnnxOnGpu
             | Self::Unlike { .. }
             | Self::NothingAlike { .. }
-            | Self::KeyRefused(_) => exit::USAGE,
+            | Self::KeyRefused(_)
+            | Self::Engine(Error::EmptyPrompt | Error::PromptTooLong { .. }) => exit::USAGE,
             Self::BackendNotBuilt(_) | Self::Unreachable { .. } => exit::MISSING,
             Self::Measure(error) => error.exit_code(),
             Self::Process { exit_code, .. } => *exit_code,
             Self::Answered { .. } | Self::NotMetrics { .. } => exit::FAILED,
-            Self::Engine(Error::EmptyPrompt | Error::PromptTooLong { .. }) => exit::USAGE,
             Self::Engine(error) => error.exit_code(),
             Self::Profile(_)
             | Self::Start(_)

@@ -94,6 +94,7 @@ impl Answer {
             Err(error) => {
                 open.end(match error {
                     Error::Overloaded { .. } | Error::EngineStopped => Outcome::Refused,
+                    Error::Panicked => Outcome::Failed,
                     _ => Outcome::Invalid,
                 });
                 Err(ApiError::from_engine(&error))

@@ -61,6 +61,10 @@ impl Generate for FakeEngine {
         8
     }
 
+    fn is_alive(&self) -> bool {
+        true
+    }
+
     fn drain(&self) {}
 
     fn stop(&self) {}

@@ -4,8 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use crate::embedder::{TEXTS, embedder};
 use crate::http::{Exchange, get, post};
-use crate::program::{Server, TEXTS, embedder};
+use crate::program::Server;
 use crate::tiny_bert;
 
 /// The server's answer to `body`, and its status.

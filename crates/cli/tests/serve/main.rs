@@ -4,6 +4,7 @@
 //! `slow_…` take a minute or a network.
 
 mod answers;
+mod embedder;
 mod embeddings;
 mod ending;
 mod export;

@@ -10,7 +10,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::program::{Server, TEXTS, embedder};
+use crate::embedder::{TEXTS, embedder};
+use crate::program::Server;
 use crate::tiny_bert;
 
 /// The client. A major version is what changes its interface.

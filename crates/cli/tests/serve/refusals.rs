@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::embedder::embedder;
 use crate::http::{Exchange, connect, get, post};
-use crate::program::{Server, embedder, inferno, model};
+use crate::program::{Server, inferno, model};
 
 /// The error of a response with `status`.
 fn error(exchange: Exchange, status: u16) -> Value {

@@ -31,8 +31,9 @@ use std::time::Duration;
 use self::load::Load;
 use self::process::Reading;
 use self::site::Site;
+use crate::embedder::embedder;
 use crate::http::metric;
-use crate::program::{Server, embedder};
+use crate::program::Server;
 
 /// The server's limit for an answer, as it is started here.
 const LIMIT: Duration = Duration::from_secs(30);

@@ -139,7 +139,10 @@ fn texts_of_several_clients_share_a_pass() {
     for asking in [first, second, third] {
         assert_eq!(bench.end(asking), 200);
     }
-    assert_eq!(bench.passes(), [vec!["first"], vec!["second", "third"]]);
+    let mut passes = bench.passes();
+    // In which order the two come to the queue is up to the threads that cut them into tokens.
+    passes[1].sort();
+    assert_eq!(passes, [vec!["first"], vec!["second", "third"]]);
     assert_eq!(bench.ended("answered"), 3);
     let times = |name: &str| metric(&bench.server, &format!("inferno_{name}_seconds_count"));
     assert!((times("embedding") - 3.0).abs() < 1e-9);

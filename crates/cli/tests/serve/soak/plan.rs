@@ -10,8 +10,8 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
 use super::nonsense::Nonsense;
+use crate::embedder::TEXTS;
 use crate::http::post;
-use crate::program::TEXTS;
 
 /// Any number does. It is told with the result.
 pub(super) const SEED: u64 = 0x1_0F32;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::client::{Client, Trouble};
 use super::plan::{Ask, Question};
 use super::{LIMIT, MARGIN};
-use crate::program::TEXTS;
+use crate::embedder::TEXTS;
 use crate::tiny_bert;
 
 /// A server, and what it answers.
