@@ -53,9 +53,7 @@ pub(super) fn run(filter: Option<&str>) -> Result<u8> {
         .chain(["inferno-inference/candle".to_owned()])
         .collect();
     let features = features.join(",");
-    // Of the whole workspace, as in the other commands: what they have in common is not compiled anew. So
-    // are the unit tests, which are quick; those of modules that are compiled by these features alone
-    // run nowhere else.
+    // Of the whole workspace, as in the other commands: what they have in common is not compiled anew.
     cmd!(
         sh,
         "cargo clippy --workspace --all-targets --features {features} -- -D warnings"
@@ -64,7 +62,7 @@ pub(super) fn run(filter: Option<&str>) -> Result<u8> {
     let tests = TESTS.map(|name| ["--test", name]).concat();
     cmd!(
         sh,
-        "cargo test --workspace --exclude xtask --features {features} --lib {tests...} -- {filter...} --skip slow_"
+        "cargo test --workspace --exclude xtask --features {features} {tests...} -- {filter...} --skip slow_"
     )
     .run()?;
     Ok(inferno_pgo::exit::ANSWERED)
