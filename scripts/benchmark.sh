@@ -24,9 +24,9 @@ Options:
   -b, --baseline DIR     the baseline: `baseline` makes it, --compare reads it [default: performance_baseline]
   -t, --timeout SECONDS  time for each call of inferno [default: no limit]
   -p, --profile          draw flamegraphs as well, into `flamegraphs` beside the results
-  -c, --compare          compare the results with the baseline
+  -c, --compare          compare the results with the baseline, or with those of `-- --against PROGRAM`
   -r, --report           see that the reports are there, and print their paths
-      --ci               for logs: no colours, no progress bars, no input
+      --ci               for logs: no colours, no progress bars, no input; a change matters from 10 % on
       --targets FILE     what is fast enough, as JSON
   -h, --help             print this
 
@@ -97,6 +97,7 @@ output=
 baseline=
 limit=
 profile=
+ci=
 compare=
 report=
 targets=
@@ -126,6 +127,7 @@ while [ $# -gt 0 ]; do
     -c | --compare) compare=yes ;;
     -r | --report) report=yes ;;
     --ci)
+        ci=yes
         export NO_COLOR=1 CARGO_TERM_COLOR=never CARGO_TERM_PROGRESS_WHEN=never
         exec </dev/null
         ;;
@@ -157,8 +159,19 @@ if [ -n "$baseline" ] && [ "$suite" != baseline ] && [ -z "$compare" ]; then
     refuse "--baseline without --compare"
 fi
 output=${output:-benchmark_results}
-baseline=${baseline:-performance_baseline}
-older=$baseline/baseline_results.json
+in_turns=
+case "$suite $*" in
+baseline*) ;;
+*" --against"*) in_turns=yes ;;
+esac
+if [ -n "$in_turns" ]; then
+    [ -z "$baseline" ] || refuse "--baseline beside --against, whose results are compared with"
+    older=$output/against
+    [ "$suite" = all ] || older=$older/${suite}_benchmark.json
+else
+    baseline=${baseline:-performance_baseline}
+    older=$baseline/baseline_results.json
+fi
 
 # Said before anything is built or measured.
 case $limit in
@@ -168,7 +181,7 @@ if [ -n "$limit" ]; then
     [ "$limit" -gt 0 ] || refuse "--timeout $limit: at least 1 second is expected"
     command -v timeout >/dev/null || fail 20 "--timeout needs the program timeout" "install GNU coreutils"
 fi
-[ -z "$compare" ] || [ -f "$older" ] ||
+[ -z "$compare" ] || [ -n "$in_turns" ] || [ -f "$older" ] ||
     fail 2 "there is no $older to compare with" "make one by scripts/benchmark.sh baseline, or name its folder by --baseline"
 [ -z "$targets" ] || [ -f "$targets" ] || fail 2 "there is no $targets" "name a file by --targets"
 if [ -n "${BENCH_MODEL_PATH:-}" ]; then
@@ -210,6 +223,7 @@ else
     page=$output/${suite}_benchmark_comparison.html
 fi
 set -- --current "$newer" --baseline "$older"
+[ -z "$ci" ] || set -- "$@" --threshold 10
 [ -z "$report" ] || set -- "$@" --report
 call compare "$@"
 [ -z "$report" ] || tell_report "$page"

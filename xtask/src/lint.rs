@@ -13,7 +13,7 @@ pub(crate) fn run() -> Result<u8> {
     cmd!(sh, "cargo fmt --all --check").run()?;
     cmd!(
         sh,
-        "cargo clippy --workspace --all-targets --features inferno-inference/candle -- -D warnings"
+        "cargo clippy --workspace --all-targets --features inferno-inference/candle,inferno-inference/onnx -- -D warnings"
     )
     .run()?;
     for manifest in packages_outside(&sh)? {

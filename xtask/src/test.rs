@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
     let filter = arguments.filter.as_slice();
     cmd!(
         sh,
-        "cargo test --workspace --exclude xtask --features inferno-inference/candle -- {filter...} {skip...}"
+        "cargo test --workspace --exclude xtask --features inferno-inference/candle,inferno-inference/onnx -- {filter...} {skip...}"
     )
     .run()?;
     // One at a time: these measure, and would disturb each other.

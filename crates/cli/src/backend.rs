@@ -70,8 +70,14 @@ impl ModelOptions {
         self.threads.unwrap_or_else(threads::available)
     }
 
+    /// Makes candle's pool with as many threads as were asked for. It is called from the main thread,
+    /// before any other thread is started.
+    pub(crate) fn start_pool(&self) -> Result<(), Failure> {
+        Ok(start_pool(self.threads())?)
+    }
+
     /// Loads the model at `path` and starts its engine. It is called from the main thread, before
-    /// any other thread is started.
+    /// any other thread is started but those of candle's pool.
     pub(crate) fn start(
         &self,
         path: &Path,
@@ -79,7 +85,7 @@ impl ModelOptions {
     ) -> Result<Arc<dyn Generate>, Failure> {
         match self.backend {
             BackendName::Candle => {
-                start_pool(self.threads())?;
+                self.start_pool()?;
                 start(CandleBackend.load(path)?, config)
             }
             #[cfg(feature = "llama")]
@@ -105,6 +111,7 @@ fn start<M: Model>(model: M, config: EngineConfig) -> Result<Arc<dyn Generate>, 
     reason = "the number of threads passes through the environment"
 )]
 fn start_pool(threads: NonZeroUsize) -> Result<(), Error> {
-    // SAFETY: called from the main thread, before any other thread is started.
+    // SAFETY: called from the main thread, before any other thread is started; those of the pool, where
+    // it is there already, do not look at the environment.
     unsafe { threads::start_pool(threads) }
 }

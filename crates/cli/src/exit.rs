@@ -8,10 +8,12 @@
 pub(crate) const ANSWERED: u8 = 0;
 /// A defect of the program, a model that cannot be run, or something unexpected of the system.
 pub(crate) const INTERNAL: u8 = 1;
-/// Wrong usage: an option, a path, a key.
+/// Wrong usage: an option, a path, a key, a prompt.
 pub(crate) const USAGE: u8 = 2;
 /// What is there now is slower than what was there before.
 pub(crate) const SLOWER: u8 = 10;
+/// What was measured does not say.
+pub(crate) const INCONCLUSIVE: u8 = 11;
 /// What the command needs is not there: a backend, a running server.
 pub(crate) const MISSING: u8 = 20;
 /// A server answered, and not with what was asked for.
@@ -26,8 +28,10 @@ pub(crate) const HELP: &str = "\
 Exit codes:
   0    done; for `serve`: told to end, and everything that was taken is answered
   1    internal error, or a model that cannot be run
-  2    wrong usage: an option, a path, a key; results that cannot be compared
+  2    wrong usage: an option, a path, a key, a prompt; results that cannot be compared
   10   `performance-benchmark compare`: something is slower
+  11   `performance-benchmark compare --strict`: nothing is slower, and something is inconclusive;
+       `performance-benchmark stress`: the requests were sent too late for the run to say anything
   20   what is needed is not there: a backend, a running server
   23   the server answered, and not with what was asked for
   130  SIGINT (Ctrl-C) before the work was done

@@ -75,6 +75,19 @@ pub(crate) enum Failure {
         /// What differs.
         differences: Vec<String>,
     },
+    /// Results of different things, however much one wants to compare them.
+    #[error(
+        "nothing of {current} and {baseline} can be compared:{}",
+        lines(differences)
+    )]
+    NothingAlike {
+        /// What is there now.
+        current: String,
+        /// What was there before.
+        baseline: String,
+        /// What differs.
+        differences: Vec<String>,
+    },
     /// Measuring, or reading and writing results. Its message has its causes in it.
     #[error("{0}")]
     Measure(inferno_measure::Error),
@@ -88,12 +101,23 @@ pub(crate) enum Failure {
         /// The exit code.
         exit_code: u8,
     },
+    /// No program that could be measured in turns with this one.
+    #[error("{} cannot be measured against: {problem}", program.display())]
+    Against {
+        /// The program.
+        program: PathBuf,
+        /// Why not.
+        problem: String,
+    },
     /// Stacks could not be sampled.
     #[error("no profile: {0}")]
     Profile(String),
     /// A backend that is known and not in this binary.
     #[error("this inferno was built without the {0} backend")]
     BackendNotBuilt(&'static str),
+    /// Embeddings on a device that their backend does not know.
+    #[error("the backend onnx embeds texts on the CPU alone, and --embedding-device is cuda")]
+    OnnxOnGpu,
     /// The model or the engine.
     #[error(transparent)]
     Engine(#[from] Error),
@@ -181,7 +205,10 @@ impl Failure {
                      ask for another backend"
                 ));
             }
-            Self::Engine(error) => return error.hint(),
+            Self::OnnxOnGpu => {
+                "leave out `--embedding-device`, or pass `--embedding-backend candle`"
+            }
+            Self::Engine(error) => return error.hint().or_else(|| engine_hint(error)),
             Self::Measure(error) => return error.hint(),
             Self::NoPrompts(_) => "give a file with a prompt on each line",
             Self::BadTargets { nearest, .. } => {
@@ -200,12 +227,18 @@ impl Failure {
                 "measure both alike, or pass `--force` to compare all the same: the differences are \
                  then told with the result"
             }
+            Self::Against { .. } => {
+                "name an inferno that was built from a revision with `--against`"
+            }
+            Self::NothingAlike { .. } => {
+                "name results of the same suite on the same backend, with requests that were answered"
+            }
             Self::BadLogLevel(_) => "set it to off, error, warn, info, debug or trace",
             Self::BadKey(_) => "put the key alone into the file, as one line",
             Self::Exposed(_) => {
                 "pass `--api-key-file FILE`, set INFERNO_API_KEY, or bind to 127.0.0.1"
             }
-            Self::Bind { .. } => "choose another `--port`; 0 takes any that is free",
+            Self::Bind { source, .. } => bind_hint(source.kind()),
             Self::BadUrl { .. } => "pass a URL such as http://127.0.0.1:8080/metrics",
             Self::Unreachable { .. } => {
                 "start one with `inferno serve`, or pass its address with `--url`"
@@ -214,13 +247,16 @@ impl Failure {
             Self::Answered { .. } | Self::NotMetrics { .. } => {
                 "check that `--url` leads to /metrics of an inferno server"
             }
-            Self::Read { .. }
-            | Self::Process { .. }
-            | Self::Profile(_)
-            | Self::Start(_)
-            | Self::Signals(_)
-            | Self::Output(_)
-            | Self::Input(_) => return None,
+            Self::Read { .. } => "check that the path is right and that you may read what is there",
+            Self::Process { .. } => {
+                "what it said is above; if a signal ended it, there was too little memory, most \
+                 likely: try a smaller model"
+            }
+            Self::Profile(_) => {
+                "measure longer, so that there is something to sample (`--iterations`), or without \
+                 `--profile`"
+            }
+            Self::Start(_) | Self::Signals(_) | Self::Output(_) | Self::Input(_) => return None,
         };
         Some(hint.to_owned())
     }
@@ -233,6 +269,7 @@ impl Failure {
             | Self::ModelDirectory { .. }
             | Self::Read { .. }
             | Self::BadLogLevel(_)
+            | Self::Against { .. }
             | Self::BadKey(_)
             | Self::Exposed(_)
             | Self::Bind { .. }
@@ -240,8 +277,11 @@ impl Failure {
             | Self::NoPrompts(_)
             | Self::BadTargets { .. }
             | Self::NoOnnx { .. }
+            | Self::OnnxOnGpu
             | Self::Unlike { .. }
-            | Self::KeyRefused(_) => exit::USAGE,
+            | Self::NothingAlike { .. }
+            | Self::KeyRefused(_)
+            | Self::Engine(Error::EmptyPrompt | Error::PromptTooLong { .. }) => exit::USAGE,
             Self::BackendNotBuilt(_) | Self::Unreachable { .. } => exit::MISSING,
             Self::Measure(error) => error.exit_code(),
             Self::Process { exit_code, .. } => *exit_code,
@@ -264,6 +304,34 @@ impl Failure {
     }
 }
 
+/// The next step when an address is not to be had.
+fn bind_hint(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::AddrInUse => "choose another `--port`; 0 takes any that is free",
+        io::ErrorKind::AddrNotAvailable => {
+            "pass an address of this machine as `--host`: 127.0.0.1, or 0.0.0.0 for all of them"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "choose a `--port` from 1024 on; 0 takes any that is free"
+        }
+        _ => "check `--host` and `--port`",
+    }
+}
+
+/// The next step on the command line for an error of the engine that names none itself.
+fn engine_hint(error: &Error) -> Option<String> {
+    let hint = match error {
+        Error::InvalidSetting { .. } => "`--help` has the options and what they take",
+        Error::Tokenize(_) => {
+            "try another prompt; if none works, the model's tokenizer is damaged: fetch the model \
+             again"
+        }
+        Error::Backend(_) => "check that there is memory left, or try another `--backend`",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
 /// Each of `items` on a line of its own.
 fn lines(items: &[String]) -> String {
     let parts = items.iter().flat_map(|item| ["\n  ", item.as_str()]);
@@ -284,17 +352,25 @@ pub(crate) fn describe(error: &dyn StdError) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[test]
     fn a_failure_names_its_cause_and_the_next_step() {
-        let failure = Failure::Bind {
-            address: SocketAddr::from(([127, 0, 0, 1], 80)),
-            source: io::Error::from(io::ErrorKind::PermissionDenied),
-        };
-        assert!(describe(&failure).starts_with("cannot listen on 127.0.0.1:80: "));
-        assert!(failure.hint().is_some_and(|hint| hint.contains("--port")));
-        assert_eq!(failure.exit_code(), exit::USAGE);
+        for (kind, option) in [
+            (io::ErrorKind::PermissionDenied, "--port"),
+            (io::ErrorKind::AddrInUse, "--port"),
+            (io::ErrorKind::AddrNotAvailable, "--host"),
+        ] {
+            let failure = Failure::Bind {
+                address: SocketAddr::from(([127, 0, 0, 1], 80)),
+                source: io::Error::from(kind),
+            };
+            assert!(describe(&failure).starts_with("cannot listen on 127.0.0.1:80: "));
+            assert!(failure.hint().is_some_and(|hint| hint.contains(option)));
+            assert_eq!(failure.exit_code(), exit::USAGE);
+        }
     }
 
     #[test]
@@ -317,6 +393,32 @@ mod tests {
     fn the_engine_s_message_is_said_once() {
         let failure = Failure::from(Error::EmptyPrompt);
         assert_eq!(describe(&failure), "the prompt is empty");
-        assert_eq!(failure.exit_code(), exit::INTERNAL);
+        assert_eq!(failure.exit_code(), exit::USAGE);
+    }
+
+    #[test]
+    fn what_can_be_helped_has_a_next_step() {
+        let cause = || io::Error::from(io::ErrorKind::NotFound);
+        for failure in [
+            Failure::Read {
+                path: PathBuf::from("key"),
+                source: cause(),
+            },
+            Failure::Process {
+                status: "signal 9".to_owned(),
+                output: String::new(),
+                exit_code: exit::INTERNAL,
+            },
+            Failure::Profile("no sample was taken".to_owned()),
+            Failure::from(Error::InvalidSetting {
+                setting: "temperature",
+                value: "-1".to_owned(),
+                expected: "a finite number, at least 0",
+            }),
+            Failure::from(Error::Tokenize(Arc::new(cause()))),
+            Failure::from(Error::Backend(Arc::new(cause()))),
+        ] {
+            assert!(failure.hint().is_some(), "{failure}");
+        }
     }
 }

@@ -7,6 +7,9 @@ use inferno_inference::backend::Model;
 use inferno_inference::engine::counts::Counts;
 use inferno_inference::engine::{CancelHandle, Engine, Event, Request};
 
+/// More bytes than a control token has: its text is not told. The longest of common models have 30.
+const MARKUP_BYTES: usize = 64;
+
 /// Gets what happens to a request, on the thread that computes: it must not wait.
 pub(crate) type Sink = Box<dyn FnMut(Event) + Send>;
 
@@ -23,6 +26,15 @@ pub(crate) trait Generate: Send + Sync {
 
     /// Tokens that fit into one sequence, prompt and answer together.
     fn context_tokens(&self) -> usize;
+
+    /// Whether the thread that computes lives: [`Engine::is_alive`].
+    fn is_alive(&self) -> bool;
+
+    /// Bytes of the longest prompt that fits into a sequence: a longer one need not be cut into
+    /// tokens. [`usize::MAX`] where that is not known.
+    fn prompt_bytes(&self) -> usize {
+        usize::MAX
+    }
 
     /// Lets no more requests in and serves those that are there.
     fn drain(&self);
@@ -42,6 +54,18 @@ impl<M: Model> Generate for Engine<M> {
 
     fn context_tokens(&self) -> usize {
         Self::context_tokens(self)
+    }
+
+    fn is_alive(&self) -> bool {
+        Self::is_alive(self)
+    }
+
+    fn prompt_bytes(&self) -> usize {
+        let tokenizer = self.model().tokenizer();
+        let bytes = |token| tokenizer.decode(&[token]).len();
+        let longest = (0..tokenizer.vocabulary_size() as u32).map(bytes).max();
+        let longest = longest.unwrap_or_default().max(MARKUP_BYTES);
+        longest.saturating_mul(Self::context_tokens(self))
     }
 
     fn drain(&self) {

@@ -5,14 +5,17 @@
 //! Recording neither waits nor fails: it happens on the thread that computes.
 //!
 //! - [`labels`]: the values that labels take
+//! - [`open_request`]: a request that is counted however it ends
 //! - `registry`: a name, a help text and a unit become a handle
 //! - `engine`, `process`: readings
 
 mod engine;
 mod labels;
+mod open_request;
 mod process;
 mod registry;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use inferno_inference::Error;
@@ -23,6 +26,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use engine::EngineReadings;
 pub(crate) use labels::{ErrorKind, Outcome, Task};
+pub(crate) use open_request::OpenRequest;
 use process::ProcessReadings;
 use registry::Registry;
 
@@ -61,6 +65,7 @@ struct Times {
     request: Histogram,
     prefill: Histogram,
     decode: Histogram,
+    embedding: Histogram,
 }
 
 impl Instruments {
@@ -86,6 +91,11 @@ impl Instruments {
         }
     }
 
+    /// A request of `task` begins.
+    pub(crate) fn begin(self: &Arc<Self>, task: Task) -> OpenRequest {
+        OpenRequest::new(Arc::clone(self), task)
+    }
+
     /// Records how a request of `task` ended that the engine had taken.
     pub(crate) fn record(&self, task: Task, result: &Result<Completion, Error>) {
         match result {
@@ -99,9 +109,9 @@ impl Instruments {
         }
     }
 
-    /// Records a request that took `time` from the first byte to the last, without an engine.
-    pub(crate) fn record_time(&self, time: Duration) {
-        self.times.request.record(time);
+    /// Records that the texts of a request were embedded in `time`.
+    pub(crate) fn record_embedding(&self, time: Duration) {
+        self.times.embedding.record(time);
     }
 
     /// Counts a request.
@@ -165,10 +175,15 @@ impl Times {
                 "inferno_decode_seconds",
                 "Time of the passes that took in an answer's tokens, in seconds.",
             ),
+            embedding: seconds(
+                "inferno_embedding_seconds",
+                "Time from submission of a request's texts until all are embedded, in seconds.",
+            ),
         }
     }
 
-    /// An answer that was kept has waited for nothing and computed nothing: it has no such times.
+    /// An answer that was kept has waited for nothing and computed nothing: it has no such times. The
+    /// tokens of one that was computed for another request are timed there.
     fn record(&self, completion: &Completion) {
         let timings = &completion.timings;
         self.request.record(timings.total);
@@ -180,9 +195,11 @@ impl Times {
         if completion.source == Source::Computed {
             self.prefill.record(timings.prefill);
             self.decode.record(timings.decode);
-        }
-        for pair in completion.token_times.windows(2) {
-            self.inter_token.record(pair[1].saturating_sub(pair[0]));
+            // A request that joined another one, whose client then left, has tokens from before it came.
+            let pairs = completion.token_times.windows(2);
+            for pair in pairs.filter(|pair| !pair[0].is_zero()) {
+                self.inter_token.record(pair[1].saturating_sub(pair[0]));
+            }
         }
     }
 }
@@ -265,6 +282,7 @@ mod tests {
         }
         for name in [
             "inferno_queue_wait_seconds_count",
+            "inferno_embedding_seconds_count",
             "inferno_requests_total",
             "inferno_errors_total",
             "inferno_tokens_total",
@@ -283,12 +301,14 @@ mod tests {
     fn an_answer_leaves_its_times() {
         let instruments = Instruments::new();
         instruments.record(Task::Chat, &Ok(completion(Source::Computed)));
+        instruments.record(Task::Chat, &Ok(completion(Source::Coalesced)));
         instruments.record(Task::Chat, &Ok(completion(Source::Cached)));
         instruments.record(Task::Chat, &Err(Error::Cancelled));
         let families = rendered(&instruments, &Counts::default());
         for (sample, expected) in [
-            ("inferno_request_seconds_count", 2.0),
-            ("inferno_queue_wait_seconds_count", 1.0),
+            ("inferno_request_seconds_count", 3.0),
+            ("inferno_queue_wait_seconds_count", 2.0),
+            ("inferno_prefill_seconds_count", 1.0),
             ("inferno_inter_token_seconds_count", 1.0),
         ] {
             let actual = value(&families, sample, None);
@@ -300,6 +320,17 @@ mod tests {
             Some(("outcome", "cancelled")),
         );
         assert!((cancelled - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn tokens_from_before_a_request_are_not_timed() {
+        let instruments = Instruments::new();
+        let mut inherited = completion(Source::Computed);
+        inherited.token_times = [0, 0, 20, 24].map(Duration::from_millis).to_vec();
+        instruments.record(Task::Chat, &Ok(inherited));
+        let families = rendered(&instruments, &Counts::default());
+        let timed = value(&families, "inferno_inter_token_seconds_count", None);
+        assert!((timed - 1.0).abs() < 1e-9, "{timed}");
     }
 
     #[test]

@@ -37,6 +37,22 @@ pub(crate) fn name(path: &Path) -> String {
     stem.to_string_lossy().into_owned()
 }
 
+/// What a model of several files is called: as their folder, whether `path` is that or one of them.
+/// What looks like an extension is a part of the name: `bge-small-en-v1.5`.
+pub(crate) fn folder_name(path: &Path) -> String {
+    // A bare file's name says nothing of its folder.
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let folder = if path.is_dir() {
+        Some(path.as_path())
+    } else {
+        path.parent()
+    };
+    let name = folder.and_then(Path::file_name);
+    name.unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
+}
+
 fn only_model_in(directory: &Path) -> Result<PathBuf, Failure> {
     let unreadable = |source| Failure::Read {
         path: directory.to_owned(),
@@ -89,6 +105,22 @@ mod tests {
             assert_eq!(found, file, "{named:?} in {models:?}");
         }
         assert_eq!(name(&file), "one");
+    }
+
+    #[test]
+    fn a_model_of_several_files_is_called_as_its_folder() {
+        let models = tempfile::tempdir().expect("a folder");
+        let folder = models.path().join("bge-small-en-v1.5");
+        std::fs::create_dir(&folder).expect("a folder");
+        let file = folder.join("model.safetensors");
+        std::fs::write(&file, "").expect("a file");
+        for path in [folder.join(""), folder.join("."), folder, file] {
+            assert_eq!(folder_name(&path), "bge-small-en-v1.5", "{path:?}");
+        }
+        let here = std::env::current_dir().expect("a folder");
+        let here = here.file_name().expect("a name").to_string_lossy();
+        assert_eq!(folder_name(Path::new("model.onnx")), here);
+        assert_eq!(folder_name(Path::new(".")), here);
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod targets;
 
 use clap::Subcommand;
 
+use self::benchmark::{other, reference};
 use crate::failure::Failure;
 
 /// What is measured.
@@ -40,6 +41,12 @@ pub(crate) enum Command {
     Stress(Box<stress::Arguments>),
     /// See whether memory grows with use
     MemoryProfile(Box<memory_profile::Arguments>),
+    /// Do nothing but a fixed computation: for processes of this program
+    #[command(hide = true, name = reference::COMMAND)]
+    FixedComputation(reference::Arguments),
+    /// Say what this program is: for other builds of it
+    #[command(hide = true, name = other::COMMAND)]
+    DescribeBuild,
 }
 
 pub(crate) fn run(command: &Command) -> Result<u8, Failure> {
@@ -50,5 +57,7 @@ pub(crate) fn run(command: &Command) -> Result<u8, Failure> {
         Command::Monitor(arguments) => monitor::run(arguments),
         Command::Stress(arguments) => stress::run(arguments),
         Command::MemoryProfile(arguments) => memory_profile::run(arguments),
+        Command::FixedComputation(arguments) => reference::run(arguments),
+        Command::DescribeBuild => other::describe(),
     }
 }

@@ -13,21 +13,18 @@ use std::time::Duration;
 use clap::Args;
 use inferno_inference::engine::EngineConfig;
 use inferno_inference::engine::response::ResponseCacheConfig;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::api_key::ApiKey;
 use crate::backend::ModelOptions;
 use crate::embed::EmbeddingOptions;
 use crate::failure::Failure;
 use crate::server::accept::{self, Ending};
-use crate::server::{Allowance, Server};
+use crate::server::{Allowance, Server, TOKENIZER_THREADS};
 use crate::{exit, model_file, seconds, signals};
 
 /// Threads that move bytes; the model has its own.
 const NETWORK_THREADS: usize = 2;
-
-/// Threads that cut prompts into tokens, each for one request at a time.
-const TOKENIZER_THREADS: usize = 8;
 
 /// Time for threads to end that still do something when serving has ended.
 const ENDING: Duration = Duration::from_secs(1);
@@ -71,7 +68,7 @@ struct EngineOptions {
     #[arg(long, value_name = "N", default_value = "4")]
     slots: NonZeroUsize,
 
-    /// Requests that may wait; more are refused with status 429
+    /// Requests that may wait, and requests for embeddings at the same time; more are refused with status 429
     #[arg(long, value_name = "N", default_value = "64")]
     queue: NonZeroUsize,
 
@@ -138,14 +135,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let path = arguments.model.path()?;
     // A taken port is said before the model is loaded. Who connects meanwhile waits.
     let listener = bind(address)?;
+    if arguments.embedding.needs_pool() {
+        arguments.model.start_pool()?;
+    }
     let engine = arguments.model.start(&path, arguments.engine.config())?;
     let model_name = arguments
         .model_name
         .clone()
         .unwrap_or_else(|| model_file::name(&path));
     tracing::info!("{} is loaded, as {model_name:?}", path.display());
-    let embedder = arguments.embedding.start(arguments.model.threads())?;
-    let allowance = arguments.limits.allowance();
+    let requests = arguments.engine.queue;
+    let threads = arguments.model.threads();
+    let embedder = arguments.embedding.start(threads, requests)?;
+    let allowance = arguments.limits.allowance(requests);
     let server = Arc::new(Server::new(
         engine, model_name, embedder, api_key, allowance,
     ));
@@ -224,13 +226,12 @@ impl EngineOptions {
 }
 
 impl LimitOptions {
-    fn allowance(&self) -> Allowance {
+    fn allowance(&self, queue: NonZeroUsize) -> Allowance {
+        // The semaphores that count them hold no more.
+        let counted = |number: NonZeroUsize| number.get().min(Semaphore::MAX_PERMITS);
         Allowance {
-            // The semaphore that counts them holds no more.
-            connections: self
-                .max_connections
-                .get()
-                .min(tokio::sync::Semaphore::MAX_PERMITS),
+            connections: counted(self.max_connections),
+            queue: counted(queue),
             body_bytes: self.max_body_bytes,
             answer_tokens: self.max_tokens,
             head: self.header_timeout,

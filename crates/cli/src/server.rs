@@ -21,6 +21,8 @@ mod connection;
 mod embeddings;
 mod error;
 mod event_stream;
+#[cfg(test)]
+mod fake;
 mod generation;
 mod generation_body;
 mod reply;
@@ -40,7 +42,8 @@ use axum::http::{Method, Uri};
 use axum::middleware;
 use axum::response::Response;
 use axum::routing::{get, post};
-use tokio::sync::Semaphore;
+use inferno_inference::Error;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::api_key::ApiKey;
 use crate::embed::Embed;
@@ -49,11 +52,16 @@ use crate::instruments::Instruments;
 use error::ApiError;
 use reply::Shape;
 
+/// Threads that cut prompts into tokens, each for one request at a time.
+pub(crate) const TOKENIZER_THREADS: usize = 8;
+
 /// What one client or one request may take.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Allowance {
     /// Connections at the same time; more wait to be accepted.
     pub(crate) connections: usize,
+    /// Requests that wait for the engine, and requests for embeddings on their way; more are refused.
+    pub(crate) queue: usize,
     /// Bytes of a body.
     pub(crate) body_bytes: usize,
     /// Tokens of an answer whose request names no number.
@@ -75,8 +83,12 @@ pub(crate) struct Server {
     engine: Arc<dyn Generate>,
     model_name: String,
     embedder: Option<Arc<dyn Embed>>,
-    /// One batch of texts is embedded at a time.
-    embedding_turn: Arc<Semaphore>,
+    /// Bytes of the longest prompt that fits into the model's context.
+    prompt_bytes: usize,
+    /// A turn for each thread that cuts prompts into tokens.
+    tokenizer_turns: Arc<Semaphore>,
+    /// A place for each request for embeddings that may be on its way.
+    embedding_places: Arc<Semaphore>,
     api_key: Option<ApiKey>,
     allowance: Allowance,
     instruments: Arc<Instruments>,
@@ -96,10 +108,12 @@ impl Server {
         allowance: Allowance,
     ) -> Self {
         Self {
+            prompt_bytes: engine.prompt_bytes(),
             engine,
             model_name,
             embedder,
-            embedding_turn: Arc::new(Semaphore::new(1)),
+            tokenizer_turns: Arc::new(Semaphore::new(TOKENIZER_THREADS)),
+            embedding_places: Arc::new(Semaphore::new(allowance.queue)),
             api_key,
             allowance,
             instruments: Arc::new(Instruments::new()),
@@ -108,7 +122,8 @@ impl Server {
         }
     }
 
-    /// Takes no more prompts and answers those that are there.
+    /// Takes no more requests and answers those that are there. The embedder goes on as long as there
+    /// are any: a request whose first texts were taken has others that follow.
     fn drain(&self) {
         self.is_draining.store(true, Ordering::Relaxed);
         self.engine.drain();
@@ -117,17 +132,46 @@ impl Server {
     /// Refuses what waits.
     fn stop(&self) {
         self.engine.stop();
+        if let Some(embedder) = &self.embedder {
+            embedder.stop();
+        }
     }
 
     fn is_draining(&self) -> bool {
         self.is_draining.load(Ordering::Relaxed)
     }
 
+    /// Why a prompt that comes now is not taken, as far as that is known before it is cut into
+    /// tokens. Where answers are kept a full queue says nothing: one of them may be the answer.
+    fn refusal(&self) -> Option<Error> {
+        if self.is_draining() {
+            return Some(Error::EngineStopped);
+        }
+        let capacity = self.allowance.queue;
+        let counts = self.engine.counts();
+        let is_full = counts.responses.is_none() && counts.waiting >= capacity;
+        is_full.then_some(Error::Overloaded { capacity })
+    }
+
+    /// A place for one more request for embeddings. It is free again when the last copy is dropped.
+    fn embedding_place(&self) -> Result<Arc<OwnedSemaphorePermit>, Error> {
+        let capacity = self.allowance.queue;
+        let place = Arc::clone(&self.embedding_places)
+            .try_acquire_owned()
+            .map_err(|_| Error::Overloaded { capacity })?;
+        // Looked at with the place in hand: whoever is draining waits for the place, or it is seen here.
+        if self.is_draining() {
+            return Err(Error::EngineStopped);
+        }
+        Ok(Arc::new(place))
+    }
+
     /// Requests that wait or are computed. One that is on its way from the queue into the batch is
     /// in neither number.
     fn load(&self) -> usize {
         let counts = self.engine.counts();
-        counts.waiting + counts.running
+        let embeddings = self.allowance.queue - self.embedding_places.available_permits();
+        counts.waiting + counts.running + embeddings
     }
 }
 

@@ -151,7 +151,7 @@ impl<M: Model> Engine<M> {
             .name("engine".to_owned())
             .spawn(move || thread.run(&ready))
             .map_err(|error| Error::Backend(Arc::new(error)))?;
-        started.recv().unwrap_or(Err(Error::EngineStopped))?;
+        started.recv().unwrap_or(Err(Error::Panicked))?;
         Ok(Self {
             model,
             queue,
@@ -183,6 +183,14 @@ impl<M: Model> Engine<M> {
         self.context_tokens
     }
 
+    /// Whether the thread that computes lives. It ends when all is served after [`Self::drain`] or
+    /// [`Self::stop`]; before that only by a panic outside of a pass, and then all requests fail with
+    /// [`Error::Panicked`].
+    pub fn is_alive(&self) -> bool {
+        let scheduler = self.scheduler.as_ref();
+        scheduler.is_some_and(|thread| !thread.is_finished())
+    }
+
     /// Puts a request into the queue.
     ///
     /// # Errors
@@ -197,13 +205,13 @@ impl<M: Model> Engine<M> {
     }
 
     /// Puts a request into the queue; `sink` gets the answer's text as it grows and then the end.
-    /// It runs on the thread that computes, so it must not wait.
+    /// It runs on the thread that computes, so it must not wait. One that panics is not called again.
     ///
     /// # Errors
     /// [`Error::EmptyPrompt`], [`Error::PromptTooLong`], and what the tokenizer and the template
-    /// say of the prompt; [`Error::InvalidSetting`]; [`Error::Overloaded`] when the queue is full
-    /// and [`Error::EngineStopped`] when it is closed. The request is then lost and `sink` is not
-    /// called.
+    /// say of the prompt; [`Error::InvalidSetting`]; [`Error::Overloaded`] when the queue is full,
+    /// [`Error::EngineStopped`] when it is closed and [`Error::Panicked`] when nobody computes any more.
+    /// The request is then lost and `sink` is not called.
     pub fn submit_to(
         &self,
         request: Request,
@@ -216,21 +224,18 @@ impl<M: Model> Engine<M> {
         let (subscriber, handle) =
             Subscriber::new(Box::new(sink), submitted, request.deadline, tokenize);
         let flight = Arc::new(Flight::new(prompt, request.limits, request.client));
-        let Some(responses) = &self.responses else {
-            flight.join(subscriber);
-            self.queue.push(flight)?;
-            return Ok(handle);
-        };
-        match responses.look(&flight, subscriber) {
-            Looked::Answered | Looked::Joined => {}
-            Looked::Missing => {
-                if let Err(error) = self.queue.push(Arc::clone(&flight)) {
-                    // Others may have joined meanwhile: all of them are told.
-                    responses.forget(&flight);
-                    flight.refuse(&error);
-                    return Err(error);
-                }
-            }
+        match &self.responses {
+            None => flight.join(subscriber),
+            Some(responses) => match responses.look(&flight, subscriber) {
+                Looked::Answered | Looked::Joined => return Ok(handle),
+                Looked::Missing => {}
+            },
+        }
+        if let Err(error) = self.queue.push(Arc::clone(&flight)) {
+            // Others may have joined meanwhile: all of them are told.
+            self.forget(&flight);
+            flight.refuse(&error);
+            return Err(error);
         }
         Ok(handle)
     }
@@ -254,11 +259,15 @@ impl<M: Model> Engine<M> {
 
     /// Lets no more requests in, and refuses those that wait. What is being computed is finished.
     pub fn stop(&self) {
-        for flight in self.queue.close_and_clear() {
-            if let Some(responses) = &self.responses {
-                responses.forget(&flight);
-            }
+        for flight in self.queue.close_and_clear(Error::EngineStopped) {
+            self.forget(&flight);
             flight.finish(&Err(Error::EngineStopped));
+        }
+    }
+
+    fn forget(&self, flight: &Arc<Flight>) {
+        if let Some(responses) = &self.responses {
+            responses.forget(flight);
         }
     }
 
@@ -292,7 +301,8 @@ impl<M: Model> Drop for Engine<M> {
     fn drop(&mut self) {
         self.queue.close();
         if let Some(scheduler) = self.scheduler.take() {
-            // The scheduler catches the panics of passes; if it died all the same, tickets say so.
+            // The scheduler catches the panics of passes and sinks; if it died all the same, it refused
+            // what was left.
             let _ = scheduler.join();
         }
     }

@@ -129,9 +129,12 @@ pub enum Error {
         /// What was tried and what happened.
         problem: String,
     },
-    /// The request was lost because serving it panicked, or because the engine was dropped.
+    /// The request was lost because the engine was stopped or dropped.
     #[error("the engine stopped before the request was served")]
     EngineStopped,
+    /// The request was lost because something panicked that computes: a mistake in the program.
+    #[error("the engine panicked")]
+    Panicked,
     /// The model computed something that is not a number.
     #[error("the model gives values that are not finite")]
     NotFinite,
@@ -176,6 +179,9 @@ impl Error {
                  the device cpu"
             }
             Self::NotFinite => "the model file is probably damaged: fetch it again",
+            Self::Panicked => {
+                "this is a mistake in the program: please report it, with what it said on standard error"
+            }
             Self::UnknownToken { .. }
             | Self::Tokenize(_)
             | Self::InvalidSetting { .. }

@@ -2,7 +2,8 @@
 //!
 //! Takes a model file; gives a model whose contexts share its weights. Text is cut by this crate's
 //! own tokenizer, so that a prompt has the same tokens on every backend; a vocabulary that it does
-//! not know is an error. The header is checked before llama.cpp, which trusts it, sees the file.
+//! not know is an error. The header is checked before llama.cpp, which trusts it, sees the file; a
+//! tensor format that the reader does not know is an error too.
 
 mod context;
 

@@ -8,7 +8,7 @@
 mod models;
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use inferno_inference::backend::{Context, ContextSize, Logits, Model, Sequence, Step};
@@ -62,6 +62,7 @@ macro_rules! conforming {
                 a_withdrawn_request_ends,
                 a_request_ends_at_its_deadline,
                 memory_for_few_tokens_serves_many_requests,
+                a_request_without_memory_keeps_its_place_in_the_queue,
                 the_text_grows_as_it_is_said,
                 equal_requests_are_computed_once,
                 a_conversation_goes_on_where_it_was,
@@ -470,6 +471,43 @@ fn memory_for_few_tokens_serves_many_requests(model: Arc<impl Model>) {
     );
 }
 
+fn a_request_without_memory_keeps_its_place_in_the_queue(model: Arc<impl Model>) {
+    let config = EngineConfig {
+        slots: count(2),
+        queue_capacity: count(1),
+        cache_tokens: Some(count(64)),
+        ..EngineConfig::default()
+    };
+    let engine = Engine::new(model, config).expect("an engine");
+    let all_memory = Limits {
+        at_end: AtEnd::Continue,
+        ..limits(100)
+    };
+    // The engine goes on from one piece of text to the next when it is told to.
+    let (said, texts) = mpsc::channel();
+    let (going_on, go_on) = mpsc::channel::<()>();
+    let first = raw("A few words", all_memory.clone());
+    engine
+        .submit_to(first, move |_| {
+            let _ = said.send(());
+            let _ = go_on.recv();
+        })
+        .expect("room");
+    texts.recv().expect("a text");
+    let waiting = engine.submit(raw("Other words", all_memory)).expect("room");
+    going_on.send(()).expect("it waits");
+    texts.recv().expect("a text");
+    // By now it has been looked at: there is a slot for it and no memory.
+    assert_eq!(engine.counts().waiting, 1);
+    let refused = engine.submit(raw("More words", limits(1))).map(|_| ());
+    assert!(
+        matches!(refused, Err(Error::Overloaded { capacity: 1 })),
+        "{refused:?}"
+    );
+    engine.stop();
+    assert!(matches!(waiting.wait(), Err(Error::EngineStopped)));
+}
+
 fn the_text_grows_as_it_is_said(model: Arc<impl Model>) {
     let engine = engine(model, 2, 8);
     let tickets: Vec<_> = ["Once upon a time", "A few words"]
@@ -524,7 +562,7 @@ fn equal_requests_are_computed_once(model: Arc<impl Model>) {
     let responses = counts.responses.expect("kept");
     assert_eq!(responses.misses, 1, "{responses:?}");
     assert_eq!(responses.hits + responses.coalesced, 3, "{responses:?}");
-    assert_eq!(counts.answer_tokens, 11, "the first comes from the prompt");
+    assert_eq!(counts.answer_tokens, 12, "each is counted once");
     // Another seed, another length: other requests.
     let other = engine
         .submit(raw("Once upon a time", limits(11)))

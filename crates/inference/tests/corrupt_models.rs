@@ -279,6 +279,37 @@ fn what_is_no_model_at_all_is_refused() {
     ));
 }
 
+/// No check of the file finds these; nothing that is computed from them may look like an answer.
+#[test]
+fn a_damaged_scale_leaves_no_number_in_the_logits() {
+    models::one_thread();
+    let not_a_number = 0x7e00_u16.to_le_bytes();
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("model.gguf");
+    let original = inferno_provision::synthetic::model();
+    // One in what the attention mixes, one in what the last layer adds.
+    for name in ["blk.0.attn_v.weight", "blk.3.ffn_down.weight"] {
+        let mut file = original.clone();
+        let tensor = file.tensors.iter_mut().find(|tensor| tensor.name == name);
+        tensor.expect("the tensor").data[..2].copy_from_slice(&not_a_number);
+        let mut bytes = Vec::new();
+        file.write_to(&mut bytes).expect("writing to memory");
+        std::fs::write(&path, bytes).expect("writing the model");
+        let model = CandleBackend.load(&path).expect("a model");
+        let tokens = model.tokenizer().encode("a few words").expect("encoding");
+        let mut sequence = single(&model).expect("a sequence");
+        let are_lost = |logits: &[f32]| logits.iter().all(|logit| logit.is_nan());
+        assert!(
+            are_lost(sequence.prefill(&tokens).expect("prefill")),
+            "{name}"
+        );
+        assert!(
+            are_lost(sequence.decode(tokens[0]).expect("decode")),
+            "{name}"
+        );
+    }
+}
+
 /// Changes to the model's description that keep the file well-formed, with a word of the message.
 #[test]
 fn well_formed_files_that_make_no_sense_say_why() {

@@ -15,8 +15,8 @@ impl Task {
     /// All of them.
     pub(super) const ALL: [Self; 3] = [Self::Chat, Self::Completion, Self::Embedding];
 
-    /// Its name in labels.
-    pub(super) fn name(self) -> &'static str {
+    /// Its name in labels and in the log.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Chat => "chat",
             Self::Completion => "completion",
@@ -73,6 +73,8 @@ pub(crate) enum ErrorKind {
     InvalidRequest,
     /// No key, or a wrong one.
     Unauthorized,
+    /// Sent to a name that is not this machine's, without a key.
+    Forbidden,
     /// No such route, method or model.
     NotFound,
     /// The body is longer than the server takes.
@@ -91,9 +93,10 @@ pub(crate) enum ErrorKind {
 
 impl ErrorKind {
     /// All of them.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::InvalidRequest,
         Self::Unauthorized,
+        Self::Forbidden,
         Self::NotFound,
         Self::BodyTooLarge,
         Self::BodyTimeout,
@@ -108,6 +111,7 @@ impl ErrorKind {
         match self {
             Self::InvalidRequest => "invalid_request",
             Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::BodyTooLarge => "body_too_large",
             Self::BodyTimeout => "body_timeout",

@@ -2,10 +2,11 @@
 //!
 //! Takes backends and a time, which is split over them and their suites; gives `baseline_results.json`
 //! for later comparisons, `performance_targets.json` with what is fast enough, and `baseline_report.md`.
+//! Until all is measured, what is there so far is in a file of its own, and an older baseline stays.
 //! A target that is not met is an answer, not an error. A backend that was asked for and cannot be had
 //! is one: nothing is left out silently.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,7 @@ use crate::{exit, seconds};
 
 /// The files of a baseline, in its folder.
 const RESULTS: &str = "baseline_results.json";
+const PARTIAL: &str = "baseline_results.partial.json";
 const TARGETS: &str = "performance_targets.json";
 const REPORT: &str = "baseline_report.md";
 
@@ -47,8 +49,8 @@ pub(crate) struct Arguments {
     )]
     backends: Vec<Kind>,
 
-    /// The time for all backends and suites together
-    #[arg(long, value_name = "SECONDS", value_parser = seconds::parse, default_value = "60")]
+    /// The time for all backends and suites together; caches are filled before they are measured, whatever it is
+    #[arg(long, value_name = "SECONDS", value_parser = seconds::parse, default_value = "120")]
     duration: Duration,
 
     /// A JSON file with targets; those that it leaves out are at their defaults
@@ -79,14 +81,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let runner = Runner::new()?;
     results::make_folder(&arguments.output)?;
     let timestamp = results::now();
-    let measured = arguments.measure(&circumstances, &timestamp, &runner)?;
+    let partial = arguments.output.join(PARTIAL);
+    let measured = arguments
+        .measure(&circumstances, &timestamp, &runner)
+        .inspect_err(|_| eprintln!("note: what was measured is in {}", partial.display()))?;
     let outcomes = outcomes(&targets, &measured);
     targets::write(&arguments.output.join(TARGETS), &targets, &outcomes)?;
     let report = benchmark_markdown(&measured, &outcomes);
     write_atomically(&arguments.output.join(REPORT), report.as_bytes())?;
     let summary = benchmark_terminal(&measured, &outcomes, width(), style());
-    PerformanceBaseline::new(timestamp, outcomes, measured, true)
-        .write(&arguments.output.join(RESULTS))?;
+    PerformanceBaseline::new(timestamp, outcomes, measured, true).write(&partial)?;
+    rename(&partial, &arguments.output.join(RESULTS))?;
     print(&format!(
         "{summary}\nbaseline: {}\n",
         arguments.output.display()
@@ -144,7 +149,7 @@ impl Arguments {
 
     /// Keeps what is there so far: the results that are `done`, and the one on its way.
     fn save(&self, timestamp: &str, done: &[PerformanceResult]) -> Save {
-        let path = self.output.join(RESULTS);
+        let path = self.output.join(PARTIAL);
         let (timestamp, done) = (timestamp.to_owned(), done.to_vec());
         Arc::new(move |result: &PerformanceResult| -> Result<(), Failure> {
             let results = [done.as_slice(), std::slice::from_ref(result)].concat();
@@ -152,6 +157,17 @@ impl Arguments {
             Ok(baseline.write(&path)?)
         })
     }
+}
+
+/// Lets the file at `from` take the place of the one at `to`.
+fn rename(from: &Path, to: &Path) -> Result<(), Failure> {
+    std::fs::rename(from, to).map_err(|source| {
+        Failure::Measure(inferno_measure::Error::Io {
+            action: "write",
+            path: to.to_owned(),
+            source,
+        })
+    })
 }
 
 /// The part of the time that a suite has, next to the others: more clients and more caches take longer.

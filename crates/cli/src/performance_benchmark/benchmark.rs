@@ -7,15 +7,17 @@
 //! - [`suites`]: what each suite asks; `job` says it to a process
 //! - [`suite_run`]: a suite from its first process to its result; [`runner`] starts them
 //! - `worker`: such a process, with its `target`, `closed_loop`, `reference` and `profiler`
+//! - [`other`]: another build of this program, measured in turns with this one
 //! - [`page`]: the HTML page, with the history
 
 mod closed_loop;
 mod job;
 pub(super) mod options;
+pub(super) mod other;
 pub(super) mod page;
 mod profiler;
 mod prompts;
-mod reference;
+pub(super) mod reference;
 pub(super) mod runner;
 pub(super) mod suite_run;
 pub(super) mod suites;
@@ -35,6 +37,7 @@ use inferno_report::Style;
 use inferno_report::performance::benchmark_terminal;
 
 use self::options::{Circumstance, MeasuringOptions};
+use self::other::Other;
 use self::runner::Runner;
 use self::suite_run::{Plan, Volume};
 use super::results::{self, history};
@@ -63,11 +66,15 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FOLDER", default_value = "benchmark_results")]
     output: PathBuf,
 
+    /// Another build of inferno: its processes run in turns with those of this one, so that `compare` can tell them apart on a machine whose speed changes; its results go to `against` in the folder
+    #[arg(long, value_name = "PROGRAM")]
+    against: Option<PathBuf>,
+
     /// A JSON file with targets; those that it leaves out are at their defaults
     #[arg(long, value_name = "FILE")]
     targets: Option<PathBuf>,
 
-    /// Also sample where the time goes, in a run of its own: flamegraphs and tables
+    /// Also sample where the time goes, in a run of its own: flamegraphs, profiles for `pprof` and tables
     #[arg(long)]
     profile: bool,
 
@@ -124,9 +131,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let circumstance = arguments.measuring.generator()?;
     let runner = Runner::new()?;
     results::make_folder(&arguments.output)?;
+    let other = arguments.against.as_deref();
+    let other = other.map(|program| Other::find(program, &arguments.output));
+    let other = other.transpose()?;
     let mut measured = Vec::new();
     for &suite in arguments.bench_type.suites() {
-        let result = arguments.plan(suite, &circumstance).run(&runner)?;
+        let plan = arguments.plan(suite, &circumstance);
+        let result = match &other {
+            None => plan.run(&runner),
+            Some(other) => other.run(&plan, &runner),
+        }?;
         history::keep(&arguments.output, &result)?;
         measured.push(result);
     }
@@ -138,6 +152,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
         print(&benchmark_terminal(&measured, &outcomes, width(), style()))?;
     }
     arguments.tell_files(&profiles)?;
+    if let Some(other) = other {
+        print(&format!(
+            "to compare: inferno performance-benchmark compare --baseline {} --current {}\n",
+            other.folder().display(),
+            arguments.output.display()
+        ))?;
+    }
     Ok(exit::ANSWERED)
 }
 

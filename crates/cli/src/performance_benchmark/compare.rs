@@ -1,9 +1,10 @@
 //! `inferno performance-benchmark compare`: what has changed from one result to another.
 //!
-//! Takes two files of results, or folders of them, gives a verdict per figure and exits with 10 when one of them is worse:
-//! the interval of the change excludes none, and it is at least as large as what matters. Results of
-//! another machine, model or workload are refused, as their difference would say nothing about the
-//! program. The judgement is `inferno_measure::performance::comparison`'s.
+//! Takes two files of results, or folders of them; gives a verdict per figure and exits with 10 when one
+//! of them is worse: the interval of the change excludes none, and it is at least as large as what
+//! matters. If it is to be strict, it exits with 11 when one of them says nothing. Results of another
+//! machine, model or workload are refused, as their difference would say nothing about the program. The
+//! judgement is `inferno_measure::performance::comparison`'s.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,10 @@ use crate::failure::Failure;
 
 /// What is compared, and by which rule.
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Arguments {
     /// What is there now: a file of `benchmark` or `baseline`, or the folder of a `benchmark` of all suites
     #[arg(long, value_name = "PATH")]
@@ -32,7 +37,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PATH")]
     baseline: PathBuf,
 
-    /// The smallest change that matters
+    /// The smallest change that matters: of a hit ratio in percentage points, of the error rate 0.1 at most
     #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "3")]
     threshold: f64,
 
@@ -51,6 +56,10 @@ pub(crate) struct Arguments {
     /// Compare what differs in machine, model or workload all the same
     #[arg(long)]
     force: bool,
+
+    /// Exit with 11 when nothing is slower and a row is inconclusive: silence is then no approval
+    #[arg(long)]
+    strict: bool,
 }
 
 /// A number of per cent above 0, as a share.
@@ -83,6 +92,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     print(&told)?;
     Ok(if comparison.has(Verdict::Slower) {
         exit::SLOWER
+    } else if arguments.strict && comparison.has(Verdict::Inconclusive) {
+        exit::INCONCLUSIVE
     } else {
         exit::ANSWERED
     })
@@ -103,18 +114,20 @@ impl Arguments {
         // Whatever is forced, nothing is no answer.
         if comparison.rows.is_empty() {
             differences.push("there is no figure that both have".to_owned());
-        } else if self.force {
-            differences.clear();
-        }
-        if differences.is_empty() {
-            Ok(comparison)
-        } else {
-            Err(Failure::Unlike {
+            return Err(Failure::NothingAlike {
                 current,
                 baseline,
                 differences,
-            })
+            });
         }
+        if self.force || differences.is_empty() {
+            return Ok(comparison);
+        }
+        Err(Failure::Unlike {
+            current,
+            baseline,
+            differences,
+        })
     }
 
     /// What the files are called: their names, or their paths where the names are the same.
@@ -170,6 +183,7 @@ mod tests {
             no_reference: false,
             report: false,
             force: false,
+            strict: false,
         };
         assert_eq!(
             arguments("a/old.json", "b/new.json").names(),

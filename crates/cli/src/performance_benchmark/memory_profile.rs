@@ -3,8 +3,8 @@
 //! Runs equal cycles of requests on one engine in this process and reads after each what the
 //! process holds while it rests; gives a JSON document with all readings and a verdict, and a
 //! summary on stdout. Each reading is on disk as soon as it is taken, as a JSON line beside the
-//! document: a run that is killed leaves them. The verdict is `inferno-measure`'s; nothing here
-//! makes memory grow.
+//! document: a run that is killed leaves them, and a document that says that it is not complete. The
+//! verdict is `inferno-measure`'s; nothing here makes memory grow.
 //!
 //! - [`cycle`]: the requests of one cycle, to the engine's rest
 //! - [`document`]: what is written
@@ -31,6 +31,7 @@ use self::document::{CycleLine, Document, Lines, Settings};
 use self::series::Judgements;
 use crate::backend::ModelOptions;
 use crate::failure::Failure;
+use crate::performance_benchmark::results;
 use crate::signals::Signal;
 use crate::{exit, model_file, signals};
 
@@ -85,8 +86,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     start_again_without_kept_blocks();
     let path = arguments.model.path()?;
     let settings = arguments.settings(model_file::name(&path));
+    let folder = arguments.output.parent();
+    folder.map_or(Ok(()), results::make_folder)?;
     let lines_path = arguments.output.with_extension("cycles.jsonl");
     let mut lines = Lines::create(&lines_path, &settings).map_err(not_written(&lines_path))?;
+    // What an earlier run left is not taken for this one's.
+    arguments.write(&settings, &[])?;
     let config = EngineConfig {
         slots: arguments.slots,
         ..EngineConfig::default()
@@ -109,15 +114,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
             })
         },
     )?;
-    let judgements = Judgements::of(&cycles, arguments.tolerance_per_cycle());
-    let is_complete = cycles.len() == arguments.plan().count();
-    let document = Document::new(settings, &cycles, arguments.track, &judgements, is_complete);
-    document
-        .write(&arguments.output)
-        .map_err(not_written(&arguments.output))?;
+    let summary = arguments.write(&settings, &cycles)?;
     // Everything in it is in the document.
     std::fs::remove_file(&lines_path).map_err(not_written(&lines_path))?;
-    print(&document.summary(&judgements), &arguments.output)?;
+    print(&summary, &arguments.output)?;
     Ok(signal.get().map_or(exit::ANSWERED, |signal| {
         eprintln!("{}: not all cycles were run", signal.name());
         signal.exit_code()
@@ -170,6 +170,17 @@ impl Arguments {
 
     fn tolerance_per_cycle(&self) -> f64 {
         f64::from(self.tolerance) * self.requests.get() as f64
+    }
+
+    /// Writes the document about `cycles`; gives what it says, for people.
+    fn write(&self, settings: &Settings, cycles: &[Cycle]) -> Result<String, Failure> {
+        let judgements = Judgements::of(cycles, self.tolerance_per_cycle());
+        let is_complete = cycles.len() == self.plan().count();
+        let document = Document::new(settings, cycles, self.track, &judgements, is_complete);
+        document
+            .write(&self.output)
+            .map_err(not_written(&self.output))?;
+        Ok(document.summary(&judgements))
     }
 }
 

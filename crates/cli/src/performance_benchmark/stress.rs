@@ -4,7 +4,8 @@
 //! latency counts from the moment a request was due, so that a target which falls behind shows it. A
 //! run whose requests were sent late says so, and is invalid. Without a rate each client waits for its
 //! answer (a closed loop), which says nothing about capacity. Outcomes are on disk as they happen; the
-//! figures are in the result at the end.
+//! figures are in the result at the end, which is there from the start, marked as incomplete: what an
+//! earlier run left is not taken for this one's.
 //!
 //! - [`options`]: what is asked, and how it is reached
 //! - [`ramp`]: rising rates, and the last one that is kept up with
@@ -36,11 +37,9 @@ use crate::load::generator::{self, Finished, Load};
 use crate::load::outcome_log::OutcomeLog;
 use crate::load::prompts::Prompts;
 use crate::load::schedule::{ArrivalProcess, ClosedLoop, OpenLoop, Schedule};
+use crate::performance_benchmark::results;
 use crate::signals::Signal;
 use crate::{exit, seconds, signals};
-
-/// The exit code of a run that says nothing, because its requests were sent late.
-const INVALID: u8 = 11;
 
 /// Most requests of a run: all of their outcomes are kept.
 const MAX_REQUESTS: f64 = 5e6;
@@ -136,6 +135,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
         prompts: &prompts,
         signal: first_signal()?,
     };
+    let folder = arguments.output.parent();
+    folder.map_or(Ok(()), results::make_folder)?;
+    document.write(&arguments.output)?;
     runner.fill(&mut document)?;
     document.write(&arguments.output)?;
     let text = table::text(&document);
@@ -255,14 +257,15 @@ impl Runner<'_> {
             }
         }
         if !self.is_stopped() {
-            let (finished, file) = self.load(rate, length, "outcomes.jsonl")?;
+            document.outcomes = Some(self.file_name("outcomes.jsonl"));
+            document.write(&self.arguments.output)?;
+            let finished = self.load(rate, length, "outcomes.jsonl")?;
             let summary = Summary::of(&finished, self.arguments.objective());
             document.validity = match self.arguments.rate {
                 Some(_) => summary.validity(),
                 None => Validity::NotJudged("a closed loop has no schedule to keep to".to_owned()),
             };
             document.summary = Some(summary);
-            document.outcomes = Some(file);
         }
         document.complete = !self.is_stopped();
         Ok(())
@@ -276,7 +279,7 @@ impl Runner<'_> {
         for (number, rate) in (1..).zip(ramp::rates(top, steps)) {
             eprintln!("step {number} of {steps}");
             let extension = format!("step-{number}.outcomes.jsonl");
-            let (finished, outcomes) = self.load(Some(rate), length, &extension)?;
+            let finished = self.load(Some(rate), length, &extension)?;
             if finished.is_stopped || self.is_stopped() {
                 break;
             }
@@ -288,7 +291,7 @@ impl Runner<'_> {
             ramp.steps.push(Step {
                 rate_per_client: rate,
                 falls_short,
-                outcomes,
+                outcomes: self.file_name(&extension),
                 summary,
             });
             if is_too_much {
@@ -298,13 +301,18 @@ impl Runner<'_> {
         Ok((ramp, left))
     }
 
-    /// One load; gives also the name of the file of its outcomes.
+    /// What the file of outcomes with this extension is called.
+    fn file_name(&self, extension: &str) -> String {
+        results::file_name(&self.arguments.output.with_extension(extension))
+    }
+
+    /// One load; its outcomes go to the file with this extension.
     fn load(
         &self,
         rate: Option<f64>,
         length: Duration,
         extension: &str,
-    ) -> Result<(Finished, String), Failure> {
+    ) -> Result<Finished, Failure> {
         let path = self.arguments.output.with_extension(extension);
         let mut log = OutcomeLog::create(&path)?;
         let load = Load {
@@ -319,15 +327,13 @@ impl Runner<'_> {
             self.arguments.grace.as_secs_f64(),
             path.display()
         );
-        let finished = generator::run(
+        generator::run(
             self.reached.target.as_ref(),
             self.prompts.clone(),
             &load,
             Some(&mut log),
             &|| self.is_stopped(),
-        )?;
-        let name = path.file_name().unwrap_or_default();
-        Ok((finished, name.to_string_lossy().into_owned()))
+        )
     }
 
     fn is_stopped(&self) -> bool {
@@ -340,13 +346,13 @@ impl Runner<'_> {
             eprintln!("{}: the run did not come to its end", signal.name());
             return signal.exit_code();
         }
-        let summary = document.summary.as_ref();
+        let summary = document.last_summary();
         if summary.is_some_and(|summary| summary.arrivals > 0 && summary.endings.served == 0) {
             eprintln!("error: no request was served");
             return exit::FAILED;
         }
         match document.validity {
-            Validity::Invalid(_) => INVALID,
+            Validity::Invalid(_) => exit::INCONCLUSIVE,
             Validity::Valid | Validity::NotJudged(_) => exit::ANSWERED,
         }
     }

@@ -17,7 +17,8 @@ pub(super) async fn read<T: DeserializeOwned>(
     request: Request,
     allowance: &Allowance,
 ) -> Result<T, ApiError> {
-    // A page of another origin can send a form or a text here without asking; JSON it cannot.
+    // A page of another origin can send a form or a text here without asking; JSON it cannot. Pages that
+    // pretend to be of this origin are `authorization`'s business.
     if !is_json(request.headers()) {
         return Err(ApiError::unsupported_media_type());
     }
@@ -73,26 +74,10 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroUsize;
-    use std::time::Duration;
-
     use serde_json::Value;
 
+    use super::super::fake;
     use super::*;
-
-    fn allowance(body_bytes: usize) -> Allowance {
-        let time = Duration::from_secs(10);
-        Allowance {
-            connections: 1,
-            body_bytes,
-            answer_tokens: NonZeroUsize::MIN,
-            head: time,
-            body: time,
-            answer: time,
-            reading: time,
-            drain: time,
-        }
-    }
 
     fn read_from(
         content_type: &str,
@@ -103,11 +88,11 @@ mod tests {
             .header(header::CONTENT_TYPE, content_type)
             .body(Body::from(body))
             .expect("a request");
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .expect("a runtime");
-        runtime.block_on(read(request, &allowance(body_bytes)))
+        let allowance = Allowance {
+            body_bytes,
+            ..fake::allowance()
+        };
+        fake::runtime().block_on(read(request, &allowance))
     }
 
     fn error(content_type: &str, body: &'static str) -> Value {

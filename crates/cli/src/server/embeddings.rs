@@ -1,9 +1,12 @@
 //! Directions of texts: `/v1/embeddings`.
 //!
 //! Takes one text or several; gives a list of numbers for each, as JSON or as the base64 of their
-//! bytes. One batch is computed at a time, others wait for their turn, at most as long as a request
-//! may take. A server without an embedding model says so.
+//! bytes. The texts of all requests wait in one queue and share passes over the model, a few of each
+//! request at a time, so that a short request does not wait for the whole of a long one. What a client
+//! that goes away or whose time is over has left in the queue is not computed. A server without an
+//! embedding model says so.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,9 +15,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use inferno_inference::Error;
 use inferno_inference::backend::Embedding;
+use inferno_inference::engine::CancelHandle;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::timeout;
 
 use super::Server;
@@ -23,7 +29,7 @@ use super::error::ApiError;
 use super::generation_body::OneOrMany;
 use super::reply::json_response;
 use super::unsupported;
-use crate::embed::Embed;
+use crate::embed::{Embed, TEXTS_AT_ONCE};
 use crate::instruments::{ErrorKind, Outcome, Task};
 
 /// Texts of one request.
@@ -75,9 +81,10 @@ pub(super) fn check(bytes: &[u8], model_name: &str) -> Result<(), ApiError> {
 
 /// Answers `request`.
 pub(super) async fn answer(server: &Arc<Server>, request: Request) -> Result<Response, ApiError> {
-    let started = Instant::now();
+    // A client that goes away leaves it open.
+    let open = server.instruments.begin(Task::Embedding);
     let answered = embed(server, request).await;
-    let outcome = match &answered {
+    open.end(match &answered {
         Ok(_) => Outcome::Answered,
         Err(error) => match error.kind() {
             ErrorKind::DeadlineExceeded => Outcome::Expired,
@@ -85,27 +92,25 @@ pub(super) async fn answer(server: &Arc<Server>, request: Request) -> Result<Res
             ErrorKind::Internal => Outcome::Failed,
             _ => Outcome::Invalid,
         },
-    };
-    server.instruments.count_request(Task::Embedding, outcome);
-    if outcome == Outcome::Answered {
-        server.instruments.record_time(started.elapsed());
-    }
+    });
     answered.map(|document| json_response(StatusCode::OK, &document))
 }
 
 async fn embed(server: &Server, request: Request) -> Result<Value, ApiError> {
     let embedder = server.embedder.as_ref().ok_or_else(ApiError::no_embedder)?;
     let body: EmbeddingBody = body::read(request, &server.allowance).await?;
-    let name = embedder.name();
-    let (texts, encoding) = body.into_texts(name)?;
-    let embedded = timeout(
-        server.allowance.answer,
-        in_turn(server, Arc::clone(embedder), texts),
-    );
-    let embeddings = embedded
+    let (texts, encoding) = body.into_texts(embedder.name())?;
+    let place = server
+        .embedding_place()
+        .map_err(|error| ApiError::from_engine(&error))?;
+    let taken = Instant::now();
+    let embedded = directions(embedder.as_ref(), &place, texts);
+    let embeddings = timeout(server.allowance.answer, embedded)
         .await
-        .unwrap_or_else(|_elapsed| Err(ApiError::deadline_exceeded()))?;
-    Ok(document(name, &embeddings, encoding))
+        .map_err(|_elapsed| ApiError::deadline_exceeded())?
+        .map_err(|error| ApiError::from_engine(&error))?;
+    server.instruments.record_embedding(taken.elapsed());
+    Ok(document(embedder.name(), &embeddings, encoding))
 }
 
 fn check_texts(texts: &[String]) -> Result<(), ApiError> {
@@ -124,32 +129,64 @@ fn check_texts(texts: &[String]) -> Result<(), ApiError> {
     }
 }
 
-/// Embeds `texts` when nobody else's are.
-async fn in_turn(
-    server: &Server,
-    embedder: Arc<dyn Embed>,
+/// The directions of `texts`, in their order. What goes wrong with one of them ends the request, and
+/// dropping it withdraws the others.
+async fn directions(
+    embedder: &dyn Embed,
+    place: &Arc<OwnedSemaphorePermit>,
     texts: Vec<String>,
-) -> Result<Vec<Embedding>, ApiError> {
-    // The turns are over when the semaphore is closed, which nobody does.
-    let Ok(turn) = Arc::clone(&server.embedding_turn).acquire_owned().await else {
-        return Err(ApiError::stopped());
-    };
-    if server.is_draining() {
-        return Err(ApiError::stopped());
+) -> Result<Vec<Embedding>, Error> {
+    let mut embeddings = Vec::with_capacity(texts.len());
+    let mut texts = texts.into_iter();
+    let mut on_their_way = VecDeque::new();
+    loop {
+        let more = TEXTS_AT_ONCE.get() - on_their_way.len();
+        for text in texts.by_ref().take(more) {
+            on_their_way.push_back(Ticket::submit(embedder, place, text)?);
+        }
+        let Some(next) = on_their_way.pop_front() else {
+            return Ok(embeddings);
+        };
+        embeddings.push(next.embedding().await?);
     }
-    let compute = move || {
-        // A client that goes away ends no computation: the turn lasts as long as that.
-        let _turn = turn;
-        embedder.embed(&texts)
-    };
-    let results = tokio::task::spawn_blocking(compute)
-        .await
-        .map_err(|error| ApiError::internal(format!("the request was lost: {error}")))?
-        .map_err(|error| ApiError::from_engine(&error))?;
-    results
-        .into_iter()
-        .map(|result| result.map_err(|error| ApiError::from_engine(&error)))
-        .collect()
+}
+
+/// A text on its way. Dropping it withdraws the text.
+struct Ticket {
+    result: oneshot::Receiver<Result<Embedding, Error>>,
+    handle: CancelHandle,
+}
+
+impl Ticket {
+    /// Puts `text` into the queue. The place of its request is taken until it has left the queue, also
+    /// when it is withdrawn: so there is no more in the queue than requests have places.
+    fn submit(
+        embedder: &dyn Embed,
+        place: &Arc<OwnedSemaphorePermit>,
+        text: String,
+    ) -> Result<Self, Error> {
+        let (sender, result) = oneshot::channel();
+        let place = Arc::clone(place);
+        let sink = move |embedding| {
+            drop(place);
+            // Nobody listens any more once the client has gone.
+            let _ = sender.send(embedding);
+        };
+        let handle = embedder.submit(text, Box::new(sink))?;
+        Ok(Self { result, handle })
+    }
+
+    /// Waits for its direction.
+    async fn embedding(mut self) -> Result<Embedding, Error> {
+        let result = (&mut self.result).await;
+        result.unwrap_or(Err(Error::EngineStopped))
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.handle.cancel();
+    }
 }
 
 fn document(model_name: &str, embeddings: &[Embedding], encoding: Encoding) -> Value {
@@ -187,41 +224,4 @@ fn encoded(values: &[f32], encoding: Encoding) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_written_as_asked_for() {
-        let embedding = Embedding {
-            values: vec![1.0, -0.5],
-            tokens: 3,
-        };
-        let float = document("e", std::slice::from_ref(&embedding), Encoding::Float);
-        assert_eq!(float["data"][0]["embedding"], json!([1.0, -0.5]));
-        assert_eq!(float["usage"]["total_tokens"], 3);
-        let base64 = document("e", &[embedding], Encoding::Base64);
-        // 1.0 is 00 00 80 3f, -0.5 is 00 00 00 bf.
-        assert_eq!(base64["data"][0]["embedding"], "AACAPwAAAL8=");
-    }
-
-    #[test]
-    fn no_text_and_an_empty_text_are_refused() {
-        assert!(check_texts(&["a".to_owned()]).is_ok());
-        assert!(check_texts(&[]).is_err());
-        let error = check_texts(&["a".to_owned(), String::new()]).expect_err("an empty text");
-        assert_eq!(error.document()["error"]["param"], "input[1]");
-    }
-
-    #[test]
-    fn the_body_is_a_text_or_several() {
-        for (body, count) in [
-            (json!({ "input": "a", "encoding_format": "base64" }), 1),
-            (json!({ "input": ["a", "b"] }), 2),
-        ] {
-            let body: EmbeddingBody = serde_json::from_value(body).expect("valid");
-            assert_eq!(body.input.into_vec().len(), count);
-        }
-        let other = json!({ "input": "a", "encoding_format": "int8" });
-        assert!(serde_json::from_value::<EmbeddingBody>(other).is_err());
-    }
-}
+mod tests;

@@ -74,6 +74,17 @@ impl ApiError {
         .with_code("invalid_api_key")
     }
 
+    /// The request was sent to a name that could be that of any page.
+    pub(super) fn foreign_host() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            ErrorKind::Forbidden,
+            "a server without an API key answers to its IP address and to localhost alone: send the \
+             request there, or start the server with `--api-key-file FILE`",
+        )
+        .with_code("host_not_allowed")
+    }
+
     pub(super) fn unknown_route(path: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -110,6 +121,15 @@ impl ApiError {
             "no embedding model was loaded by this server",
         )
         .with_code("model_not_found")
+    }
+
+    /// The prompt's bytes are more than the context's tokens can have.
+    pub(super) fn prompt_too_long(bytes: usize, context_tokens: usize) -> Self {
+        Self::invalid(format!(
+            "the prompt has {bytes} bytes, more than fit into the {context_tokens} tokens of the \
+             model's context: shorten it"
+        ))
+        .with_code("context_length_exceeded")
     }
 
     pub(super) fn body_too_large(max_bytes: usize) -> Self {
@@ -205,6 +225,13 @@ impl ApiError {
         self.kind
     }
 
+    /// Logs it, if it is of the one kind that whoever runs the server has to know of.
+    pub(super) fn log(&self) {
+        if self.kind == ErrorKind::Internal {
+            tracing::error!("{}", self.message);
+        }
+    }
+
     /// The body.
     pub(super) fn document(&self) -> Value {
         json!({ "error": {
@@ -222,6 +249,7 @@ impl ApiError {
             ErrorKind::Stopped | ErrorKind::Internal => "server_error",
             ErrorKind::InvalidRequest
             | ErrorKind::Unauthorized
+            | ErrorKind::Forbidden
             | ErrorKind::NotFound
             | ErrorKind::BodyTooLarge
             | ErrorKind::BodyTimeout => "invalid_request_error",
@@ -232,18 +260,25 @@ impl ApiError {
 /// The engine's message and the next step, in one line.
 fn message(error: &Error) -> String {
     let message = describe(error);
-    match error.hint() {
+    match error.hint().as_deref().or_else(|| next_step(error)) {
         Some(hint) => format!("{message}: {hint}"),
         None => message,
     }
 }
 
+/// The next step of a client for an error of the engine that names none itself.
+fn next_step(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::InvalidSetting { .. } => Some("correct it and send the request again"),
+        Error::Tokenize(_) => Some("send another text"),
+        Error::Backend(_) => Some("try again later; the server's log has this line, too"),
+        _ => None,
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        if self.kind == ErrorKind::Internal {
-            // The one kind that whoever runs the server has to know of.
-            tracing::error!("{}", self.message);
-        }
+        self.log();
         let mut response = json_response(self.status, &self.document());
         let header = match self.status {
             StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, "Bearer")),
@@ -307,9 +342,24 @@ mod tests {
                 504,
             ),
             (Error::EngineStopped, 503),
+            (Error::Panicked, 500),
             (Error::NotFinite, 500),
         ] {
             assert_eq!(status(&error), expected, "{error}");
+        }
+    }
+
+    #[test]
+    fn errors_of_the_engine_name_a_next_step() {
+        let cause = || Arc::new(std::io::Error::from(std::io::ErrorKind::InvalidData));
+        for (error, step) in [
+            (Error::Tokenize(cause()), "send another text"),
+            (Error::Backend(cause()), "try again later"),
+            (Error::Overloaded { capacity: 1 }, "try again later"),
+        ] {
+            let document = ApiError::from_engine(&error).document();
+            let message = document["error"]["message"].as_str().expect("a text");
+            assert!(message.contains(step), "{message}");
         }
     }
 

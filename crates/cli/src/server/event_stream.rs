@@ -107,6 +107,7 @@ impl Events {
             Event::Done(Err(error)) => {
                 self.has_ended = true;
                 let error = ApiError::from_engine(&error);
+                error.log();
                 self.instruments.count_error(error.kind());
                 frame(&error.document())
             }
@@ -117,4 +118,58 @@ impl Events {
 /// One event. JSON on one line has no line ends that would have to be escaped.
 fn frame(document: &Value) -> String {
     format!("data: {document}\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Seek as _};
+
+    use inferno_inference::Error;
+
+    use super::super::Server;
+    use super::super::fake::{self, FakeEngine, metric};
+    use super::super::reply::Shape;
+    use super::*;
+    use crate::instruments::Task;
+
+    /// The whole body of a stream.
+    async fn streamed(server: &Arc<Server>) -> String {
+        let open = server.instruments.begin(Task::Completion);
+        let answer = Answer::submit(server, open, fake::request()).await;
+        let reply = Reply::new(Shape::Completion, "fake");
+        let instruments = Arc::clone(&server.instruments);
+        let response = respond(answer.expect("taken"), reply, false, instruments).await;
+        let body = response.expect("a stream").into_body();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await;
+        String::from_utf8(bytes.expect("a body").to_vec()).expect("a text")
+    }
+
+    #[test]
+    fn what_breaks_in_the_middle_of_a_stream_is_told_counted_and_logged() {
+        let engine = Arc::new(FakeEngine {
+            failure: Some(Error::NotFinite),
+            ..FakeEngine::default()
+        });
+        let server = fake::server(engine, None, fake::allowance());
+        let log = Arc::new(tempfile::tempfile().expect("a file"));
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(Arc::clone(&log))
+            .with_ansi(false)
+            .finish();
+        let body = tracing::subscriber::with_default(subscriber, || {
+            fake::runtime().block_on(streamed(&server))
+        });
+        assert!(body.starts_with("data: {"), "{body}");
+        assert!(body.contains("\"server_error\""), "{body}");
+        let told = metric(&server, "inferno_errors_total{kind=\"internal\"}");
+        assert!((told - 1.0).abs() < 1e-9, "{told}");
+        let mut text = String::new();
+        let mut log = log.as_ref();
+        log.rewind().expect("the log");
+        log.read_to_string(&mut text).expect("the log");
+        assert!(
+            text.contains("ERROR") && text.contains("not finite"),
+            "{text:?}"
+        );
+    }
 }

@@ -25,10 +25,15 @@ pub(super) async fn answer(
         Shape::Chat => Task::Chat,
         Shape::Completion => Task::Completion,
     };
-    let generation = read(server, shape, request).await.inspect_err(|_| {
-        server.instruments.count_request(task, Outcome::Invalid);
-    })?;
-    let answer = Answer::submit(server, task, generation.request).await?;
+    let open = server.instruments.begin(task);
+    let generation = match read(server, shape, request).await {
+        Ok(generation) => generation,
+        Err(error) => {
+            open.end(Outcome::Invalid);
+            return Err(error);
+        }
+    };
+    let answer = Answer::submit(server, open, generation.request).await?;
     let reply = Reply::new(shape, &server.model_name);
     match generation.delivery {
         Delivery::Whole => {
@@ -48,6 +53,7 @@ async fn read(server: &Server, shape: Shape, request: Request) -> Result<Generat
     let rules = Rules {
         model_name: &server.model_name,
         context_tokens: server.engine.context_tokens(),
+        prompt_bytes: server.prompt_bytes,
         answer_tokens: server.allowance.answer_tokens,
         deadline: server.allowance.answer,
     };

@@ -30,6 +30,8 @@ pub(super) struct Rules<'a> {
     pub(super) model_name: &'a str,
     /// Tokens of a prompt and its answer together.
     pub(super) context_tokens: usize,
+    /// Bytes of the longest prompt that fits into it.
+    pub(super) prompt_bytes: usize,
     /// Tokens of an answer whose request names no number.
     pub(super) answer_tokens: NonZeroUsize,
     /// Time for an answer.
@@ -78,6 +80,8 @@ pub(super) struct GenerationBody {
 #[derive(Debug, Deserialize)]
 struct StreamOptions {
     include_usage: Option<bool>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
 }
 
 /// A text or several.
@@ -104,7 +108,8 @@ impl OneOrMany {
 struct MessageBody {
     role: RoleName,
     content: Option<Content>,
-    tool_calls: Option<Value>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -128,6 +133,8 @@ enum Content {
 struct Part {
     r#type: String,
     text: Option<String>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
 }
 
 impl GenerationBody {
@@ -158,11 +165,13 @@ impl GenerationBody {
             at_end: AtEnd::Stop,
             stop_texts: stop_texts(self.stop)?,
         };
+        let prompt = match shape {
+            Shape::Chat => chat_prompt(self.messages, self.prompt.is_some())?,
+            Shape::Completion => text_prompt(self.prompt, self.messages.is_some())?,
+        };
+        check_length(&prompt, rules)?;
         let request = Request {
-            prompt: match shape {
-                Shape::Chat => chat_prompt(self.messages, self.prompt.is_some())?,
-                Shape::Completion => text_prompt(self.prompt, self.messages.is_some())?,
-            },
+            prompt,
             limits,
             client: client(self.user.as_deref())?,
             deadline: Some(rules.deadline),
@@ -172,6 +181,9 @@ impl GenerationBody {
 
     fn delivery(&self) -> Result<Delivery, ApiError> {
         let options = self.stream_options.as_ref();
+        if let Some(options) = options {
+            unsupported::check_inner("stream_options", &options.rest)?;
+        }
         if self.stream == Some(true) {
             let with_usage = options.and_then(|options| options.include_usage);
             return Ok(Delivery::Stream {
@@ -256,6 +268,22 @@ fn client(user: Option<&str>) -> Result<Arc<str>, ApiError> {
     Ok(Arc::from(user))
 }
 
+/// Refuses a prompt that is too long whatever its tokens are, before the work of finding them.
+fn check_length(prompt: &Prompt, rules: &Rules<'_>) -> Result<(), ApiError> {
+    let bytes = match prompt {
+        Prompt::Raw(text) => text.len(),
+        // Some templates leave out the space around a message.
+        Prompt::Chat(messages) => messages
+            .iter()
+            .map(|message| message.content.trim().len())
+            .sum(),
+    };
+    if bytes > rules.prompt_bytes {
+        return Err(ApiError::prompt_too_long(bytes, rules.context_tokens));
+    }
+    Ok(())
+}
+
 fn text_prompt(prompt: Option<String>, has_messages: bool) -> Result<Prompt, ApiError> {
     if has_messages {
         return Err(ApiError::invalid_param(
@@ -288,32 +316,17 @@ fn chat_prompt(messages: Option<Vec<MessageBody>>, has_prompt: bool) -> Result<P
 
 impl MessageBody {
     fn into_message(self, index: usize) -> Result<Message, ApiError> {
-        let param = |name| format!("messages[{index}].{name}");
-        if self
-            .tool_calls
-            .is_some_and(|calls| !unsupported::is_empty(&calls))
-        {
-            return Err(ApiError::invalid_param(
-                param("tool_calls"),
-                "this server calls no tools",
-            ));
-        }
-        let content = self
-            .content
-            .ok_or_else(|| ApiError::invalid_param(param("content"), "the content is missing"))?;
-        let content = match content {
-            Content::Text(text) => Some(text),
-            Content::Parts(parts) => parts
-                .into_iter()
-                .map(|part| part.text.filter(|_| part.r#type == "text"))
-                .collect(),
+        let place = format!("messages[{index}]");
+        // Who speaks is the role alone: chat templates have no place for names.
+        let mut rest = self.rest;
+        rest.remove("name");
+        unsupported::check_inner(&place, &rest)?;
+        let param = format!("{place}.content");
+        let content = match self.content {
+            None => return Err(ApiError::invalid_param(param, "the content is missing")),
+            Some(Content::Text(text)) => text,
+            Some(Content::Parts(parts)) => text_of(parts, &param)?,
         };
-        let content = content.ok_or_else(|| {
-            ApiError::invalid_param(
-                param("content"),
-                "this server reads parts of type text only",
-            )
-        })?;
         Ok(Message {
             role: match self.role {
                 RoleName::System | RoleName::Developer => Role::System,
@@ -323,6 +336,20 @@ impl MessageBody {
             content,
         })
     }
+}
+
+/// The text of `parts`, the content at `place`.
+fn text_of(parts: Vec<Part>, place: &str) -> Result<String, ApiError> {
+    let mut whole = String::new();
+    for (index, part) in parts.into_iter().enumerate() {
+        let Some(text) = part.text.filter(|_| part.r#type == "text") else {
+            let message = "this server reads parts of type text only";
+            return Err(ApiError::invalid_param(place, message));
+        };
+        unsupported::check_inner(&format!("{place}[{index}]"), &part.rest)?;
+        whole.push_str(&text);
+    }
+    Ok(whole)
 }
 
 #[cfg(test)]

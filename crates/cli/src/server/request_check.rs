@@ -20,6 +20,7 @@ const MODEL_NAME: &str = "model";
 const RULES: Rules<'static> = Rules {
     model_name: MODEL_NAME,
     context_tokens: 2048,
+    prompt_bytes: 2048 * 64,
     answer_tokens: NonZeroUsize::MIN,
     deadline: Duration::from_secs(1),
 };

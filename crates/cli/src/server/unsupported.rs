@@ -14,11 +14,21 @@ pub(super) fn check(members: &Map<String, Value>) -> Result<(), ApiError> {
         .find(|(name, value)| !changes_nothing(name, value));
     match unsupported {
         None => Ok(()),
-        Some((name, _)) => Err(ApiError::invalid_param(
-            name.as_str(),
-            format!("{name} is not supported by this server: leave it out"),
-        )),
+        Some((name, _)) => Err(refusal(name)),
     }
+}
+
+/// Refuses the first of `members`, those of the object at `place` inside the body, that says something.
+pub(super) fn check_inner(place: &str, members: &Map<String, Value>) -> Result<(), ApiError> {
+    match members.iter().find(|(_, value)| !is_empty(value)) {
+        None => Ok(()),
+        Some((name, _)) => Err(refusal(&format!("{place}.{name}"))),
+    }
+}
+
+fn refusal(param: &str) -> ApiError {
+    let message = format!("{param} is not supported by this server: leave it out");
+    ApiError::invalid_param(param, message)
 }
 
 /// Whether the answer is the same without the member.
@@ -42,7 +52,7 @@ fn changes_nothing(name: &str, value: &Value) -> bool {
 }
 
 /// Whether `value` says nothing.
-pub(super) fn is_empty(value: &Value) -> bool {
+fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
         Value::Array(entries) => entries.is_empty(),
@@ -69,6 +79,16 @@ mod tests {
             "metadata": { "a": "b" },
         });
         assert!(check(body.as_object().expect("an object")).is_ok());
+    }
+
+    #[test]
+    fn inner_members_are_named_with_their_place() {
+        let members = json!({ "refusal": null, "audio": { "id": "a" } });
+        let members = members.as_object().expect("an object");
+        let refused = check_inner("messages[1]", members).expect_err("it says something");
+        let param = &refused.document()["error"]["param"];
+        assert_eq!(*param, "messages[1].audio");
+        assert!(check_inner("messages[1]", &Map::new()).is_ok());
     }
 
     #[test]

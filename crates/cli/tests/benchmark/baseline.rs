@@ -30,6 +30,8 @@ fn a_baseline_has_results_targets_and_a_report_within_its_time() {
     // Processes are started and ended as well, on a machine that has other things to do.
     assert!(elapsed < Duration::from_secs(40), "{elapsed:?}");
     let baseline = folder.json("performance_baseline/baseline_results.json");
+    let files = std::fs::read_dir(folder.path("performance_baseline")).expect("a folder");
+    assert_eq!(files.count(), 3, "the unfinished one has become this one");
     assert_eq!(baseline["benchmark_type"], "baseline");
     assert_eq!(baseline["complete"], true);
     assert!(baseline["avg_latency_ms"].as_f64() > Some(0.0));
@@ -39,6 +41,16 @@ fn a_baseline_has_results_targets_and_a_report_within_its_time() {
         .map(|result| &result["benchmark_type"])
         .collect();
     assert_eq!(suites, ["inference", "memory", "concurrent", "cache"]);
+    let caches = results[3]["processes"].as_array().expect("processes");
+    // The first one finds out how large an answer is.
+    for cache in &caches[1..] {
+        let [filled, measured] = [0_usize, 1].map(|run| &cache["runs"][run]);
+        assert_eq!(filled["phase"], "warmup");
+        assert_eq!(filled["cache"]["misses"], filled["cache_capacity"]);
+        if measured["cache_capacity"] == 8 {
+            assert_eq!(measured["cache"]["misses"], 0, "there is room for all");
+        }
+    }
     let targets = baseline["targets"].as_array().expect("targets");
     assert_eq!(targets.len(), 7);
     for target in targets {

@@ -3,6 +3,7 @@
 use std::process::Output;
 
 use crate::program::{Folder, said, succeeded};
+use crate::workflow;
 
 fn compare(folder: &Folder, options: &[&str]) -> Output {
     folder.run(&[
@@ -41,11 +42,16 @@ fn a_result_is_no_slower_than_itself_and_reports_say_so() {
     assert!(markdown.contains("avg_latency_ms"), "{markdown}");
     let page = folder.text("new_comparison.html");
     assert!(page.starts_with("<!DOCTYPE html>") && page.contains("avg_latency_ms"));
+    // Two processes say nothing.
+    let strict = compare(&folder, &["--strict"]);
+    assert_eq!(strict.status.code(), Some(11), "{}", said(&strict));
 
     let sides = ["--current", "benchmark_results", "--baseline", "old.json"];
     succeeded(&folder.run(&[&["compare", "--report"], &sides]));
     let page = folder.text("benchmark_results/comparison.html");
     assert!(page.contains("benchmark_results") && page.contains("avg_latency_ms"));
+    let told = workflow::summary(&folder);
+    assert!(told.contains("avg_latency_ms"), "{told}");
 }
 
 #[test]
@@ -57,7 +63,7 @@ fn longer_answers_are_refused_and_with_force_they_are_slower() {
     assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
     assert!(said(&refused).contains("tokens of an answer: 1 in the baseline, 24 now"));
     assert!(said(&refused).contains("--force"), "{}", said(&refused));
-    let forced = compare(&folder, &["--force"]);
+    let forced = compare(&folder, &["--force", "--strict"]);
     assert_eq!(forced.status.code(), Some(10), "{}", said(&forced));
     let told = said(&forced);
     assert!(
@@ -85,8 +91,8 @@ fn files_that_are_no_results_are_refused_by_name() {
         (&good[..good.len() / 2], "cut off"),
         (edited.as_str(), "contradicts its own samples"),
         (
-            good.replacen("\"schema\": 1", "\"schema\": 0", 1).as_str(),
-            "schema 0",
+            good.replacen("\"schema\": 2", "\"schema\": 1", 1).as_str(),
+            "schema 1",
         ),
         (r#"{"name": "other"}"#, "another program"),
     ] {
@@ -144,4 +150,10 @@ fn a_part_of_a_baseline_is_compared_and_other_suites_are_refused() {
     moved("benchmark_results/memory_benchmark.json", "old.json");
     let output = compare(&folder, &["--force"]);
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    let told = said(&output);
+    assert!(
+        told.contains("next: name results of the same suite"),
+        "{told}"
+    );
+    assert!(!told.contains("--force"), "{told}");
 }

@@ -187,7 +187,12 @@ fn bench_of_the_cache(home: &Path, options: &[&str]) -> Command {
         .current_dir(root())
         .args(["bench", "--bench", "cache_benchmark", "--profile", "dev"])
         .args(["--workspace", "--exclude", "xtask"])
-        .args(["--features", "inferno-inference/candle", "--", "cache/hit"])
+        .args([
+            "--features",
+            "inferno-inference/candle,inferno-inference/onnx",
+            "--",
+            "cache/hit",
+        ])
         .args(options)
         .env("CRITERION_HOME", home)
         .env("INFERNO_BENCH_BUDGET", "5s")

@@ -1,5 +1,6 @@
 //! `benchmark`: its files and what is in them.
 
+use pprof::protos::{Message as _, Profile};
 use serde_json::Value;
 
 use crate::program::{Folder, SHORT, said, succeeded};
@@ -152,6 +153,9 @@ fn profiles_are_drawn_and_put_into_the_page() {
     assert!(svg.contains("<svg") && svg.contains("</svg>"));
     let table = folder.text("flamegraphs/inference_profile.txt");
     assert!(table.contains("samples at"), "{table}");
+    let samples = std::fs::read(folder.path("flamegraphs/inference_profile.pb")).expect("samples");
+    let samples = Profile::decode(samples.as_slice()).expect("the format of pprof");
+    assert!(!samples.sample.is_empty());
     let page = folder.text("benchmark_results/benchmark_report.html");
     assert!(page.contains("data:image/svg+xml;base64,"));
 }

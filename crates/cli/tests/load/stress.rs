@@ -139,12 +139,21 @@ fn in_an_open_loop_latency_has_the_waiting_in_it() {
     assert_eq!(endings(&document(&output), "served"), (20, 20));
     let mut outcomes = outcomes(&output);
     outcomes.sort_by_key(|line| line["number"].as_u64());
-    let latency = |line: &Value| {
-        let ns = |name: &str| line[name].as_u64().expect("a time");
-        ns("ended_ns") - ns("due_ns")
-    };
-    let (first, last) = (latency(&outcomes[0]), latency(&outcomes[19]));
-    assert!(last > 2 * first, "{first} ns, {last} ns");
+    let at = |line: &Value, name: &str| line[name].as_f64().expect("a time") / 1e9;
+    let latency = |line: &Value| at(line, "ended_ns") - at(line, "due_ns");
+    let (first, last) = (&outcomes[0], &outcomes[19]);
+    // Where requests come at a rate λ and go at a rate μ, one that goes a time t later has waited
+    // t (1 − μ ÷ λ) longer: the fluid limit of a queue. The first one found nobody before it: it took 1 ÷ μ.
+    let answers_per_s = (at(first, "ended_ns") - at(first, "sent_ns")).recip();
+    let expected = 1.0 - answers_per_s / 20.0;
+    assert!(expected > 0.0, "no overload: {answers_per_s} answers/s");
+    let later = at(last, "ended_ns") - at(first, "ended_ns");
+    let found = (latency(last) - latency(first)) / later;
+    let of_expected = found / expected;
+    assert!(
+        (0.5..1.5).contains(&of_expected),
+        "{found} s per second, not {expected}"
+    );
     let tokens = outcomes[0]["token_times_ns"].as_array().map(Vec::len);
     assert_eq!(tokens, Some(1024));
 }
@@ -230,8 +239,37 @@ fn a_ramp_has_steps_and_says_where_its_knee_is() {
 }
 
 #[test]
+fn a_ramp_of_which_nothing_is_served_fails() {
+    let (_folder, output) = folder();
+    // No answer of so many tokens takes a millisecond.
+    let options = [
+        "--rate",
+        "20",
+        "--ramp",
+        "2",
+        "--duration",
+        "2",
+        "--max-tokens",
+        "512",
+        "--timeout",
+        "0.001",
+        "--grace",
+        "2",
+    ];
+    let told = stress(&output, &options).output().expect("the binary runs");
+    let stderr = String::from_utf8_lossy(&told.stderr);
+    assert_eq!(told.status.code(), Some(23), "{stderr}");
+    assert!(stderr.contains("no request was served"), "{stderr}");
+    let stdout = String::from_utf8_lossy(&told.stdout);
+    assert!(!stdout.contains("VALID"), "{stdout}");
+    assert!(document(&output)["knee_rate_per_client"].is_null());
+}
+
+#[test]
 fn a_run_that_is_killed_leaves_its_outcomes() {
     let (_folder, output) = folder();
+    std::fs::create_dir_all(output.parent().expect("a folder")).expect("a folder");
+    std::fs::write(&output, r#"{"complete": true}"#).expect("an older document");
     let options = ["--clients", "2", "--duration", "100", "--max-tokens", "8"];
     let mut child = stress(&output, &options)
         .spawn()
@@ -244,7 +282,9 @@ fn a_run_that_is_killed_leaves_its_outcomes() {
     child.kill().expect("it runs");
     child.wait().expect("it was killed");
     assert!(outcomes(&output).len() > 3);
-    assert!(!output.exists());
+    let document = document(&output);
+    assert_eq!(document["complete"], false);
+    assert_eq!(document["outcomes"], "stress.outcomes.jsonl");
 }
 
 #[test]

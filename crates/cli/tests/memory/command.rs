@@ -37,7 +37,7 @@ fn profile(cycles: &str, output: &Path) -> Command {
 #[test]
 fn every_cycle_is_in_the_document_with_its_change() {
     let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("memory_profile.json");
+    let path = folder.path().join("new").join("memory_profile.json");
     let output = profile("24", &path).output().expect("the binary runs");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{stderr}");
@@ -58,14 +58,16 @@ fn every_cycle_is_in_the_document_with_its_change() {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let verdict = document["verdict"].as_str().expect("a verdict");
     assert!(stdout.contains(&format!("verdict: {verdict}")), "{stdout}");
-    assert!(!folder.path().join("memory_profile.cycles.jsonl").exists());
+    assert!(!path.with_extension("cycles.jsonl").exists());
 }
 
 #[test]
 fn what_was_read_is_there_after_a_kill() {
     let folder = tempfile::tempdir().expect("a folder");
-    let lines = folder.path().join("long.cycles.jsonl");
-    let mut child = profile("100000", &folder.path().join("long.json"))
+    let path = folder.path().join("long.json");
+    std::fs::write(&path, r#"{"is_complete": true}"#).expect("an older document");
+    let lines = path.with_extension("cycles.jsonl");
+    let mut child = profile("100000", &path)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -87,13 +89,22 @@ fn what_was_read_is_there_after_a_kill() {
     assert_eq!(values[1]["cycle"], 0);
     assert_eq!(values[1]["phase"], "warm-up");
     assert!(values.len() >= 10);
+    let document = std::fs::read_to_string(&path).expect("a document");
+    let document: Value = serde_json::from_str(&document).expect("JSON");
+    assert_eq!(document["is_complete"], false);
+    assert_eq!(document["verdict"], "inconclusive");
 }
 
 #[test]
 fn a_file_that_cannot_be_written_is_said_before_the_model_is_loaded() {
-    let output = profile("24", Path::new("/nowhere/at/all.json")).output();
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    // A file has nothing in it.
+    let folder = file.path().join("at");
+    let output = profile("24", &folder.join("all.json")).output();
     let output = output.expect("the binary runs");
     assert_ne!(output.status.code(), Some(0));
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(stderr.contains("/nowhere/at/all.cycles.jsonl"), "{stderr}");
+    let folder = folder.display().to_string();
+    assert!(stderr.contains(&folder), "{stderr}");
+    assert!(!stderr.contains("cycle 1"), "{stderr}");
 }

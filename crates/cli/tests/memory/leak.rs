@@ -1,10 +1,17 @@
 //! Cycles on an engine that leaks as much per request as it is told, judged as the command judges them.
 //!
 //! Memory is the process's, so each run has a process of its own: this program again, with one test. By
-//! hand, with 64 bytes per request (0 leaks nothing):
+//! hand, with 512 bytes per request (0 leaks nothing, and up to 256 do not matter):
 //!
 //! ```sh
-//! INFERNO_LEAK_BYTES=64 cargo test -p inferno-cli --test memory -- --ignored --exact leak::fixture --nocapture
+//! INFERNO_LEAK_BYTES=512 cargo test -p inferno-cli --test memory -- --ignored --exact leak::fixture --nocapture
+//! ```
+//!
+//! One run says little of how often the verdict is wrong. Each engine 20 times, some minutes on a machine
+//! with nothing else to do:
+//!
+//! ```sh
+//! INFERNO_LEAK_RUNS=20 cargo test -p inferno-cli --test memory -- slow_leaks --nocapture
 //! ```
 
 use std::num::NonZeroUsize;
@@ -23,6 +30,9 @@ use inferno_measure::leak::{Limits, Phase, Plan, Reading, cycles, judge};
 use crate::command::model;
 use crate::cycle::{self, Failed};
 use crate::generate::{Generate, Sink};
+
+/// How often the slow test runs each engine.
+const RUNS: &str = "INFERNO_LEAK_RUNS";
 
 /// Bytes that are leaked per request.
 const BYTES: &str = "INFERNO_LEAK_BYTES";
@@ -53,6 +63,10 @@ impl<G: Generate> Generate for Leaking<G> {
 
     fn counts(&self) -> Counts {
         self.engine.counts()
+    }
+
+    fn is_alive(&self) -> bool {
+        self.engine.is_alive()
     }
 
     fn context_tokens(&self) -> usize {
@@ -146,4 +160,31 @@ fn an_engine_that_leaks_is_found_and_a_healthy_one_is_not() {
     }
     assert_eq!(verdict("512"), "leak");
     assert_ne!(verdict("0"), "leak");
+}
+
+#[test]
+fn slow_leaks_are_found_each_time_and_none_is_invented() {
+    let Ok(runs) = std::env::var(RUNS) else {
+        eprintln!(
+            "SKIPPED slow_leaks_are_found_each_time_and_none_is_invented: set {RUNS} to run it"
+        );
+        return;
+    };
+    if !IS_TRIMMED {
+        return;
+    }
+    let runs: usize = runs.parse().expect("INFERNO_LEAK_RUNS is a number");
+    let mut leaks = [0, 0];
+    for (found, bytes) in leaks.iter_mut().zip(["512", "0"]) {
+        let verdicts: Vec<String> = (0..runs).map(|_| verdict(bytes)).collect();
+        let count = |name: &str| verdicts.iter().filter(|verdict| *verdict == name).count();
+        println!(
+            "{bytes} bytes per request, {runs} runs: {} leak, {} none, {} inconclusive",
+            count("leak"),
+            count("none"),
+            count("inconclusive")
+        );
+        *found = count("leak");
+    }
+    assert_eq!(leaks, [runs, 0], "found with a leak, and without one");
 }

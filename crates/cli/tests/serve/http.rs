@@ -26,7 +26,7 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
 /// The text of a request with a JSON body.
 pub(crate) fn post(path: &str, body: &str) -> String {
     format!(
-        "POST {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
@@ -34,7 +34,7 @@ pub(crate) fn post(path: &str, body: &str) -> String {
 
 /// The text of a request without a body, and with `headers`, each with its line end.
 pub(crate) fn get(path: &str, headers: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n")
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n")
 }
 
 impl Exchange {

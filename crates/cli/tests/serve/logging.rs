@@ -4,11 +4,13 @@ use std::io::Read as _;
 use std::process::Stdio;
 
 use rustix::process::Signal;
+use serde_json::json;
 
-use crate::http::{Exchange, get};
+use crate::http::{Exchange, get, post};
 use crate::program::{Server, exit_code, inferno, signal};
 
-/// What a server logs at `level` that is asked for its health, and for something that it does not have.
+/// What a server logs at `level` that is asked for its health, for something that it does not have, and for
+/// an answer.
 fn logged(level: Option<&str>) -> String {
     let mut server = Server::start_as(&[], |command| {
         command.stderr(Stdio::piped());
@@ -17,6 +19,12 @@ fn logged(level: Option<&str>) -> String {
     for path in ["/health", "/nowhere?secret=1"] {
         Exchange::begin(server.address, &get(path, ""));
     }
+    let prompt = json!({ "prompt": "a hidden story", "max_tokens": 7, "temperature": 0 });
+    let answered = Exchange::begin(
+        server.address,
+        &post("/v1/completions", &prompt.to_string()),
+    );
+    assert_eq!(answered.status, 200);
     signal(&server.child, Signal::TERM);
     assert_eq!(exit_code(&mut server.child), Some(0));
     let mut text = String::new();
@@ -36,6 +44,18 @@ fn requests_are_logged_where_the_level_asks_for_it() {
         let text = logged(level);
         assert!(!text.contains("/health"), "{level:?}: {text}");
     }
+}
+
+#[test]
+fn what_became_of_an_answer_is_logged_at_debug_without_its_text() {
+    let text = logged(Some("debug"));
+    let begin = "DEBUG completion: 7 tokens for a prompt of ";
+    let line = text.lines().find(|line| line.contains(begin));
+    let line = line.unwrap_or_else(|| panic!("{text}"));
+    for part in ["Computed, MaxTokens", "queue wait ", "total "] {
+        assert!(line.contains(part), "{line}");
+    }
+    assert!(!text.contains("hidden"), "{text}");
 }
 
 #[test]

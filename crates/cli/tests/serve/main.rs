@@ -4,6 +4,8 @@
 //! `slow_…` take a minute or a network.
 
 mod answers;
+mod embedder;
+mod embeddings;
 mod ending;
 mod export;
 mod http;
@@ -14,3 +16,5 @@ mod refusals;
 mod run;
 mod soak;
 mod streams;
+#[path = "../../../inference/tests/tiny_bert/mod.rs"]
+mod tiny_bert;

@@ -4,29 +4,21 @@
 //! `INFERNO_TEST_NETWORK=1`. What it does is in `openai_client.py`; which numbers the directions
 //! have to be is known here, from a model whose arithmetic is written plainly.
 
-#[path = "../../../inference/tests/tiny_bert/mod.rs"]
-mod tiny_bert;
-
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
+use crate::embedder::{TEXTS, embedder};
 use crate::program::Server;
+use crate::tiny_bert;
 
 /// The client. A major version is what changes its interface.
 const PACKAGE: &str = "openai>=1,<3";
 
 /// The key that the server wants.
 const KEY: &str = "secret";
-
-/// Texts to embed, and the tokens that they have for the model.
-const TEXTS: [(&str, &[usize]); 3] = [
-    ("sun", &[2, 4, 3]),
-    ("rain winds cloud", &[2, 5, 6, 7, 8, 3]),
-    ("unheard-of wind", &[2, 1, 1, 1, 6, 3]),
-];
 
 /// What the client would take from the environment: another server, another key, a way there.
 const VARIABLES: [&str; 10] = [
@@ -81,15 +73,13 @@ fn slow_the_openai_python_client_streams_and_embeds() {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let python = python(&folder.path().join("python"));
-    let model = folder.path().join("tiny-bert");
-    tiny_bert::write(&model, &tiny_bert::tensors(), &tiny_bert::config());
     let key = folder.path().join("key");
     std::fs::write(&key, KEY).expect("a file");
     let server = Server::start(&[
         "--model-name",
         "generator",
         "--embedding-model",
-        model.to_str().expect("a path"),
+        embedder(),
         "--api-key-file",
         key.to_str().expect("a path"),
     ]);

@@ -1,9 +1,11 @@
 //! What is not answered: each refusal has its status and the one shape of errors.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::embedder::embedder;
 use crate::http::{Exchange, connect, get, post};
 use crate::program::{Server, inferno, model};
 
@@ -84,6 +86,17 @@ fn a_body_that_is_too_long_or_no_json_is_refused() {
 }
 
 #[test]
+fn a_prompt_that_is_too_long_in_bytes_is_refused_as_one_that_is_too_long_in_tokens() {
+    let server = Server::start(&[]);
+    let body = json!({ "prompt": "word ".repeat(40_000) }).to_string();
+    let exchange = Exchange::begin(server.address, &post("/v1/completions", &body));
+    let refused = error(exchange, 400);
+    assert_eq!(refused["code"], "context_length_exceeded");
+    let message = refused["message"].as_str().expect("a text");
+    assert!(message.contains("200000 bytes"), "{message}");
+}
+
+#[test]
 fn unknown_routes_and_methods_are_refused() {
     let server = Server::start(&[]);
     let unknown = error(Exchange::begin(server.address, &get("/v2/chat", "")), 404);
@@ -110,6 +123,25 @@ fn a_protected_server_wants_its_key() {
     assert_eq!(shown.status, 200);
     let health = Exchange::begin(server.address, &get("/health", ""));
     assert_eq!(health.status, 200);
+}
+
+#[test]
+fn a_server_without_a_key_answers_to_no_name_but_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("key");
+    std::fs::write(&file, "secret\n").expect("a file");
+    let open = Server::start(&[]);
+    let protected = Server::start(&["--api-key-file", file.to_str().expect("a path")]);
+    let rebound = |request: &str| request.replace("Host: localhost", "Host: page.example:8080");
+    let prompt = post("/v1/completions", "{\"prompt\": \"x\", \"max_tokens\": 1}");
+    for request in [get("/metrics", ""), prompt] {
+        let refused = error(Exchange::begin(open.address, &rebound(&request)), 403);
+        assert_eq!(refused["code"], "host_not_allowed");
+        assert_eq!(Exchange::begin(open.address, &request).status, 200);
+    }
+    let key = get("/v1/models", "Authorization: Bearer secret\r\n");
+    let shown = Exchange::begin(protected.address, &rebound(&key));
+    assert_eq!(shown.status, 200);
 }
 
 #[test]
@@ -140,14 +172,62 @@ fn a_port_that_is_taken_is_a_usage_error() {
 }
 
 #[test]
+fn a_host_that_is_another_machine_s_is_a_usage_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("key");
+    std::fs::write(&file, "secret\n").expect("a file");
+    let output = inferno()
+        .args(["serve", "--port", "0", "--host", "192.0.2.1", "--model"])
+        .arg(model())
+        .arg("--api-key-file")
+        .arg(&file)
+        .output()
+        .expect("the binary runs");
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        told.contains("`--host`") && !told.contains("--port"),
+        "{told}"
+    );
+}
+
+#[test]
+fn embeddings_on_a_device_that_their_backend_does_not_know_are_refused() {
+    let output = inferno()
+        .args(["serve", "--port", "0", "--threads", "1", "--model"])
+        .arg(model())
+        .args([
+            "--embedding-model",
+            embedder(),
+            "--embedding-backend",
+            "onnx",
+        ])
+        .args(["--embedding-device", "cuda"])
+        .output()
+        .expect("the binary runs");
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        told.contains("next: ") && told.contains("--embedding-device"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_slow_client_loses_its_connection() {
     let server = Server::start(&["--header-timeout", "0.2", "--body-timeout", "0.2"]);
+    let started = Instant::now();
     let mut head = connect(server.address);
     head.write_all(b"GET /health HTTP/1.1\r\nHost:")
         .expect("half a head");
     let mut rest = Vec::new();
-    // Closed or reset: either way it has come to an end.
-    let _ = head.read_to_end(&mut rest);
+    // Closed or reset: either way it has come to an end, which the test's own patience is not.
+    let end = head.read_to_end(&mut rest).map_err(|error| error.kind());
+    let is_closed = matches!(end, Ok(_) | Err(ErrorKind::ConnectionReset));
+    assert!(is_closed, "{end:?}");
+    let time = started.elapsed();
+    let bounds = Duration::from_millis(200)..Duration::from_secs(10);
+    assert!(bounds.contains(&time), "{time:?}");
     assert!(!String::from_utf8_lossy(&rest).contains("200 OK"));
     let body = post("/v1/completions", "").replace("Length: 0", "Length: 10");
     let late = error(Exchange::begin(server.address, &body), 408);

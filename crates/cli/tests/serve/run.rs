@@ -67,6 +67,12 @@ fn what_cannot_be_had_is_an_error_with_its_code() {
         let no_backend = no_backend.expect("the binary runs");
         assert_eq!(no_backend.status.code(), Some(20));
     }
+    for prompt in [String::new(), "word ".repeat(3000)] {
+        let output = run("8").arg(&prompt).output().expect("the binary runs");
+        assert_eq!(output.status.code(), Some(2), "{} bytes", prompt.len());
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains("next: "), "{told}");
+    }
     for args in [
         &["run", "x"][..],
         &["run", "--model", "nowhere.gguf", "x"],

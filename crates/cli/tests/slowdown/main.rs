@@ -1,19 +1,20 @@
-//! Whether `compare` finds a slowdown of 5 %, and none where there is none, at the default duration.
+//! Whether `compare` finds a slowdown of 5 %, and none where there is none, at the default number of requests.
 //!
-//! It takes a real model and half an hour of a quiet machine, so it runs by hand:
+//! It takes a real model and a quarter of an hour, so it runs by hand:
 //!
 //! ```sh
 //! BENCH_MODEL_PATH=/path/to/model.gguf cargo test --release -p inferno-cli --features slowdown --test slowdown -- --nocapture
 //! ```
 //!
-//! The same binary is measured in turns, as it is and slowed down: each slow baseline is compared with
-//! the plain one before it, and each plain one with the plain one before it. `INFERNO_SLOWDOWN_TRIES`
-//! says how many of each, `INFERNO_SLOWDOWN_FOLDER` where the results stay.
+//! The program is measured in turns with itself, in one half of the tries with one of both slowed down.
+//! `INFERNO_SLOWDOWN_TRIES` says how many tries each half has, `INFERNO_SLOWDOWN_FOLDER` where the results
+//! stay, `INFERNO_SLOWDOWN_OPTIONS` what else the benchmark is told.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Comparisons of each kind.
+/// Tries of each half.
 const TRIES: usize = 10;
 /// How many of them may miss the slowdown.
 const MISSES_ALLOWED: usize = 1;
@@ -26,6 +27,7 @@ const SLOWER: i32 = 10;
 struct Trial {
     model: PathBuf,
     folder: PathBuf,
+    options: Vec<String>,
 }
 
 impl Trial {
@@ -38,27 +40,34 @@ impl Trial {
         command
     }
 
-    /// A baseline at the default duration, called `name`.
-    fn baseline(&self, name: &str, percent: Option<&str>) {
-        let mut command = self.benchmark();
-        command.args(["baseline", "--output", name, "--model"]);
-        command.arg(&self.model);
-        command.envs(percent.map(|percent| ("INFERNO_SLOWDOWN_PERCENT", percent)));
-        let output = command.output().expect("the binary runs");
-        assert!(
-            output.status.success(),
-            "{name}: {}",
-            String::from_utf8_lossy(&output.stderr)
+    /// The program as it is, whatever the environment of its caller says.
+    fn plain(&self) -> PathBuf {
+        let path = self.folder.join("plain.sh");
+        let text = format!(
+            "#!/bin/sh\nunset INFERNO_SLOWDOWN_PERCENT\nexec {} \"$@\"\n",
+            env!("CARGO_BIN_EXE_inferno")
         );
+        std::fs::write(&path, text).expect("a script");
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&path, mode).expect("executable");
+        path
     }
 
-    /// Whether `current` is slower than `baseline`.
-    fn is_slower(&self, baseline: &str, current: &str) -> bool {
-        let file = |name: &str| format!("{name}/baseline_results.json");
+    /// Whether the program, slowed down by `percent`, is slower than the plain one.
+    fn is_slower(&self, name: &str, percent: Option<&str>) -> bool {
+        let mut command = self.benchmark();
+        command.args(["benchmark", "--bench-type", "inference", "--output", name]);
+        command.args(&self.options);
+        command.arg("--model").arg(&self.model);
+        command.arg("--against").arg(self.plain());
+        command.envs(percent.map(|percent| ("INFERNO_SLOWDOWN_PERCENT", percent)));
+        let output = command.output().expect("the binary runs");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{name}: {told}");
         let output = self
             .benchmark()
-            .args(["compare", "--report", "--baseline", &file(baseline)])
-            .args(["--current", &file(current)])
+            .args(["compare", "--baseline", &format!("{name}/against")])
+            .args(["--current", name])
             .output()
             .expect("the binary runs");
         println!("{}", String::from_utf8_lossy(&output.stdout));
@@ -72,32 +81,27 @@ impl Trial {
 
 #[test]
 fn a_slowdown_of_five_per_cent_is_found_and_none_is_invented() {
-    let model = std::env::var_os("BENCH_MODEL_PATH").expect("BENCH_MODEL_PATH names a GGUF file");
-    let tries = std::env::var("INFERNO_SLOWDOWN_TRIES").map_or(TRIES, |text| {
+    let variable = |name: &str| std::env::var(name).ok();
+    let model = variable("BENCH_MODEL_PATH").expect("BENCH_MODEL_PATH names a GGUF file");
+    let tries = variable("INFERNO_SLOWDOWN_TRIES").map_or(TRIES, |text| {
         text.parse().expect("INFERNO_SLOWDOWN_TRIES is a number")
     });
-    let folder = std::env::var_os("INFERNO_SLOWDOWN_FOLDER").map_or_else(
+    let folder = variable("INFERNO_SLOWDOWN_FOLDER").map_or_else(
         || Path::new(env!("CARGO_TARGET_TMPDIR")).join("slowdown"),
         PathBuf::from,
     );
     std::fs::create_dir_all(&folder).expect("a folder");
+    let options = variable("INFERNO_SLOWDOWN_OPTIONS").unwrap_or_default();
     let trial = Trial {
         model: model.into(),
         folder,
+        options: options.split_whitespace().map(str::to_owned).collect(),
     };
-    trial.baseline("plain-0", None);
     let (mut found, mut invented) = (0, 0);
-    for round in 1..=tries {
-        let [before, slow, plain] = [
-            format!("plain-{}", round - 1),
-            format!("slow-{round}"),
-            format!("plain-{round}"),
-        ];
-        trial.baseline(&slow, Some(PERCENT));
-        trial.baseline(&plain, None);
-        found += usize::from(trial.is_slower(&before, &slow));
-        invented += usize::from(trial.is_slower(&before, &plain));
-        println!("after {round}: {found} found, {invented} invented");
+    for number in 1..=tries {
+        found += usize::from(trial.is_slower(&format!("slow-{number}"), Some(PERCENT)));
+        invented += usize::from(trial.is_slower(&format!("plain-{number}"), None));
+        println!("after {number} of each: {found} found, {invented} invented");
     }
     assert_eq!(invented, 0, "of {tries} comparisons without a slowdown");
     assert!(

@@ -98,7 +98,7 @@ fn pass<M: BatchModel>(model: &M, group: Vec<Job<M::Input, M::Output>>, counts: 
             }
         }
         Outcome::Failed(error) => refuse(askers, &error),
-        Outcome::Panicked => refuse(askers, &Error::EngineStopped),
+        Outcome::Panicked => refuse(askers, &Error::Panicked),
     }
 }
 
@@ -119,7 +119,7 @@ fn alone<M: BatchModel>(
             result.expect("one result for one input: `run` counts them")
         }
         Outcome::Failed(error) => Err(error),
-        Outcome::Panicked => Err(Error::EngineStopped),
+        Outcome::Panicked => Err(Error::Panicked),
     };
     answer(asker, result, pass);
 }

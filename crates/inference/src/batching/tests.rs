@@ -245,7 +245,7 @@ fn a_panic_fails_its_pass_and_nothing_else() {
     drop(gate);
     assert_eq!(output(first), 5);
     for result in tickets.map(Ticket::wait) {
-        assert!(matches!(result, Err(Error::EngineStopped)), "{result:?}");
+        assert!(matches!(result, Err(Error::Panicked)), "{result:?}");
     }
     assert_eq!(output(bench.submit("after")), 5);
 }

@@ -2,11 +2,13 @@
 //!
 //! Takes rows of f32; gives blocks of 32 signed bytes with a scale, and the sum that the minima of
 //! `Q4_1` are multiplied with. Scale and sum are rounded to f16, as in ggml's `Q8_1` (`d` and `s`), so
-//! that products agree with those of other implementations.
+//! that products agree with those of other implementations. A block with a value that is not finite
+//! has a scale and a sum that are not finite either: 8 bits cannot say so.
 
 use half::f16;
 
 use super::packed::BLOCK;
+use super::vector::largest;
 
 /// Largest rounded value.
 const MAX: f32 = 127.0;
@@ -45,10 +47,7 @@ impl Activations {
         self.value_sums.clear();
         let (blocks, _) = rows.as_chunks::<BLOCK>();
         for block in blocks {
-            let largest = block
-                .iter()
-                .fold(0.0_f32, |max, value| max.max(value.abs()));
-            let scale = largest / MAX;
+            let scale = largest(block) / MAX;
             let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
             let rounded = block.map(|value| (value * inverse).round_ties_even() as i8);
             let sum: i32 = rounded.iter().map(|&value| i32::from(value)).sum();
@@ -101,6 +100,25 @@ mod tests {
                 let sum: f32 = rounded.values[column].iter().map(|&q| f32::from(q)).sum();
                 let wanted = sum * scale;
                 assert!((rounded.sums[column] - wanted).abs() <= wanted.abs() / 1024.0 + 1e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn a_block_that_is_not_finite_says_so_and_its_neighbours_do_not() {
+        for wrong in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for place in BLOCK..2 * BLOCK {
+                let mut values = [1.0; 3 * BLOCK];
+                values[place] = wrong;
+                let mut activations = Activations::default();
+                activations.round(&values, values.len());
+                let row = activations.row(0);
+                let is_finite =
+                    |block: usize| (row.scales[block].is_finite(), row.sums[block].is_finite());
+                assert_eq!(
+                    [0, 1, 2].map(is_finite),
+                    [(true, true), (false, false), (true, true)]
+                );
             }
         }
     }

@@ -10,6 +10,7 @@ use super::cache::LayerCache;
 use super::hyper_parameters::HyperParameters;
 use super::pool::for_each_piece;
 use super::vector::{add_scaled, dot, softmax};
+use crate::error::Error;
 
 /// The rows of a pass that belong to one sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,14 +24,17 @@ pub(super) struct Part {
 }
 
 /// Attends with `queries`, one row per token of the pass; writes to `attended`, of the same size.
-/// `parts` are in the order of their rows, `caches` hold one layer of each sequence.
+/// `parts` are in the order of their rows, `cache_of` gives one layer of each sequence.
+///
+/// # Errors
+/// [`Error::Panicked`].
 pub(super) fn attend<'a>(
     shape: &HyperParameters,
     parts: &[Part],
     cache_of: impl Fn(usize) -> &'a LayerCache + Sync,
     queries: &[f32],
     attended: &mut Vec<f32>,
-) {
+) -> Result<(), Error> {
     attended.clear();
     attended.resize(queries.len(), 0.0);
     let length = shape.head_length;
@@ -54,5 +58,5 @@ pub(super) fn attend<'a>(
         for (&score, value) in scores.iter().zip(cache.values(kv_head)) {
             add_scaled(output, score, value);
         }
-    });
+    })
 }

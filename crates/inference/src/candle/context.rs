@@ -1,13 +1,14 @@
 //! Sequences of tokens: the forward pass over a model's layers, with a cache per sequence.
 //!
 //! Takes the tokens of a pass; gives the logits after the last token of each step that wants
-//! them. Weights are shared with all contexts of the model. A token's numbers do not depend on
-//! which other sequences are in the pass.
+//! them. Weights are shared with all contexts of the model. Where all matrices have kernels of ours,
+//! a token's numbers do not depend on which other sequences are in the pass; some of candle's kernels
+//! round differently for one row and for many.
 
 use std::ops::Range;
 
 use super::attention::Part;
-use super::cache::SequenceCache;
+use super::cache::Caches;
 use super::layer::{self, Scratch};
 use super::vector::rms_norm;
 use super::weights::Weights;
@@ -18,7 +19,7 @@ use crate::error::Error;
 #[derive(Debug)]
 pub struct CandleContext<'model> {
     weights: &'model Weights,
-    sequences: Vec<SequenceCache>,
+    caches: Caches,
     pass_tokens: usize,
     /// The logits of the last pass, one row after the other.
     logits: Vec<f32>,
@@ -29,11 +30,9 @@ pub struct CandleContext<'model> {
 
 impl<'model> CandleContext<'model> {
     pub(super) fn new(weights: &'model Weights, size: ContextSize) -> Self {
-        let shape = &weights.hyper_parameters;
-        let sequences = 0..size.sequences.get();
         Self {
             weights,
-            sequences: sequences.map(|_| SequenceCache::new(shape)).collect(),
+            caches: Caches::new(&weights.hyper_parameters, size),
             pass_tokens: size.pass_tokens.get(),
             logits: Vec::new(),
             logits_rows: Vec::new(),
@@ -72,14 +71,14 @@ impl<'model> CandleContext<'model> {
             layer::forward(
                 &weights.hyper_parameters,
                 layer,
-                &mut self.sequences,
+                &mut self.caches.sequences,
                 parts,
                 &mut rows,
                 &mut self.scratch,
             )?;
         }
         for part in parts {
-            self.sequences[part.sequence].position += part.rows.len();
+            self.caches.sequences[part.sequence].position += part.rows.len();
         }
         Ok(rows)
     }
@@ -133,14 +132,14 @@ impl<'model> CandleContext<'model> {
     /// Undoes a pass that failed after some layers had taken in its tokens.
     fn undo(&mut self, positions: &[(Sequence, usize)]) {
         for &(sequence, position) in positions {
-            self.sequences[sequence.0].truncate(position);
+            self.caches.sequences[sequence.0].truncate(position);
         }
     }
 }
 
 impl Context for CandleContext<'_> {
     fn position(&self, sequence: Sequence) -> usize {
-        self.sequences[sequence.0].position
+        self.caches.sequences[sequence.0].position
     }
 
     fn forward(&mut self, steps: &[Step<'_>]) -> Result<(), Error> {
@@ -153,6 +152,10 @@ impl Context for CandleContext<'_> {
             .collect();
         let tokens: usize = steps.iter().map(|step| step.tokens.len()).sum();
         debug_assert!(tokens <= self.pass_tokens, "a pass is larger than was said");
+        let taking_in = steps
+            .iter()
+            .map(|step| (step.sequence.0, step.tokens.len()));
+        self.caches.reserve(taking_in)?;
         let result = self.pass(steps);
         if result.is_err() {
             self.undo(&before);
@@ -168,16 +171,11 @@ impl Context for CandleContext<'_> {
     }
 
     fn truncate(&mut self, sequence: Sequence, position: usize) -> Result<(), Error> {
-        self.sequences[sequence.0].truncate(position);
+        self.caches.sequences[sequence.0].truncate(position);
         Ok(())
     }
 
     fn share(&mut self, from: Sequence, to: Sequence, position: usize) -> Result<(), Error> {
-        let [from, to] = self
-            .sequences
-            .get_disjoint_mut([from.0, to.0])
-            .map_err(|error| Error::Backend(std::sync::Arc::new(error)))?;
-        to.begin_like(from, position);
-        Ok(())
+        self.caches.share(from.0, to.0, position)
     }
 }

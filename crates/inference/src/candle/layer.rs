@@ -23,6 +23,9 @@ pub(super) struct Scratch {
 }
 
 /// Takes `rows`, one per token, through layer number `number`.
+///
+/// # Errors
+/// What candle says, and [`Error::Panicked`].
 pub(super) fn forward(
     shape: &HyperParameters,
     (number, layer): (usize, &LayerWeights),
@@ -50,7 +53,7 @@ pub(super) fn forward(
     }
     let caches = &*caches;
     let cache_of = |sequence: usize| &caches[sequence].layers[number];
-    attend(shape, parts, cache_of, &queries, attended);
+    attend(shape, parts, cache_of, &queries, attended)?;
     let [output] = multiplier.multiply([&layer.attention_output], attended)?;
     add(rows, &output);
 
@@ -64,7 +67,7 @@ pub(super) fn forward(
         |row, gate, ()| {
             swiglu(gate, &up[row * length..(row + 1) * length]);
         },
-    );
+    )?;
     let [down] = multiplier.multiply([&layer.down], &gate)?;
     add(rows, &down);
     Ok(())

@@ -11,12 +11,13 @@ use std::sync::Arc;
 
 use candle_core::backend::BackendStorage as _;
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
-use candle_core::utils::barrier_pool;
 use candle_core::{CpuStorage, CustomOp1 as _, Device, Layout, Tensor};
 
 use super::activations::{Activations, Row};
 use super::kernels::{self, Available, Sums, TILE_ROWS};
 use super::packed::{Blocks, LANES, Packed};
+use super::pool::share_out;
+use super::vector::largest;
 use crate::error::Error;
 use crate::gguf::TensorType;
 
@@ -106,7 +107,7 @@ impl Multiplier {
     /// columns: per matrix one row of outputs per row.
     ///
     /// # Errors
-    /// What candle says.
+    /// What candle says, and [`Error::Panicked`].
     pub(super) fn multiply<const N: usize>(
         &mut self,
         matrices: [&Projection; N],
@@ -122,22 +123,31 @@ impl Multiplier {
                 Weights::Packed(packed, available) => {
                     tasks.push(Task::new(packed, *available, output));
                 }
-                Weights::Candle(weights) => *output = by_candle(weights, input, inputs)?,
+                Weights::Candle(weights) => *output = by_candle(weights, matrix, input)?,
             }
         }
         if !tasks.is_empty() {
             self.activations.round(input, inputs);
-            run(&tasks, &self.activations);
+            run(&tasks, &self.activations)?;
         }
         Ok(outputs)
     }
 }
 
-fn by_candle(weights: &QTensor, input: &[f32], inputs: usize) -> Result<Vec<f32>, Error> {
+fn by_candle(weights: &QTensor, matrix: &Projection, input: &[f32]) -> Result<Vec<f32>, Error> {
     let storage = CpuStorage::F32(input.to_vec());
-    let layout = Layout::contiguous((input.len() / inputs, inputs));
+    let layout = Layout::contiguous((input.len() / matrix.inputs, matrix.inputs));
     match weights.cpu_fwd(&storage, &layout).map_err(backend_error)? {
-        (CpuStorage::F32(output), _) => Ok(output),
+        (CpuStorage::F32(mut output), _) => {
+            let rows = input.chunks_exact(matrix.inputs);
+            for (row, outputs) in rows.zip(output.chunks_exact_mut(matrix.outputs)) {
+                // candle's rounding of a row loses what is not finite.
+                if !largest(row).is_finite() {
+                    outputs.fill(f32::NAN);
+                }
+            }
+            Ok(output)
+        }
         (other, _) => Err(Error::Backend(Arc::from(Box::<
             dyn std::error::Error + Send + Sync,
         >::from(format!(
@@ -233,7 +243,7 @@ mod shared {
 }
 
 /// Computes all tasks; the threads share the groups of all of them.
-fn run(tasks: &[Task<'_>], activations: &Activations) {
+fn run(tasks: &[Task<'_>], activations: &Activations) -> Result<(), Error> {
     let groups: usize = tasks.iter().map(|task| task.packed.groups).sum();
     let compute = |range: Range<usize>| {
         let mut start = 0;
@@ -247,9 +257,9 @@ fn run(tasks: &[Task<'_>], activations: &Activations) {
         }
     };
     let chunks = groups.div_ceil(MIN_GROUPS);
-    barrier_pool().execute_chunked(chunks, |range| {
+    share_out(chunks, |range| {
         compute(range.start * MIN_GROUPS..groups.min(range.end * MIN_GROUPS));
-    });
+    })
 }
 
 fn candle_type(tensor_type: TensorType) -> GgmlDType {
@@ -273,6 +283,7 @@ fn candle_type(tensor_type: TensorType) -> GgmlDType {
 #[cfg(test)]
 mod tests {
     use super::super::packed::tests::{row_values, tensor};
+    use super::super::threads::tests::two_threads;
     use super::*;
 
     fn input(rows: usize, length: usize) -> Vec<f32> {
@@ -293,6 +304,7 @@ mod tests {
 
     #[test]
     fn products_are_those_of_the_definition_up_to_rounding() {
+        two_threads();
         let (outputs, inputs) = (72, 160);
         for tensor_type in [TensorType::Q4_1, TensorType::Q8_0] {
             let data = tensor(tensor_type, outputs, inputs);
@@ -317,6 +329,7 @@ mod tests {
 
     #[test]
     fn a_row_has_the_same_outputs_in_any_company() {
+        two_threads();
         let (outputs, inputs) = (64, 96);
         for tensor_type in [TensorType::Q4_1, TensorType::Q8_0] {
             let data = tensor(tensor_type, outputs, inputs);
@@ -332,7 +345,35 @@ mod tests {
     }
 
     #[test]
+    fn a_row_that_is_not_finite_has_no_finite_output_and_the_others_are_as_ever() {
+        two_threads();
+        let (inputs, wrong_row) = (128, 2);
+        // Twelve rows are no whole groups: candle multiplies them.
+        for (tensor_type, outputs) in [
+            (TensorType::Q4_1, 16),
+            (TensorType::Q8_0, 16),
+            (TensorType::Q4_1, 12),
+            (TensorType::Q8_0, 12),
+        ] {
+            let data = tensor(tensor_type, outputs, inputs);
+            let matrix = Projection::new(&data, tensor_type, outputs, inputs).expect("a matrix");
+            let mut multiplier = Multiplier::default();
+            for wrong in [f32::NAN, f32::INFINITY] {
+                let mut input = input(5, inputs);
+                input[wrong_row * inputs + 40] = wrong;
+                let [output] = multiplier.multiply([&matrix], &input).expect("a product");
+                for (row, output) in output.chunks_exact(outputs).enumerate() {
+                    let finite = output.iter().filter(|value| value.is_finite()).count();
+                    let expected = if row == wrong_row { 0 } else { outputs };
+                    assert_eq!(finite, expected, "{tensor_type:?}, {wrong}, row {row}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn matrices_multiplied_together_have_the_products_they_have_alone() {
+        two_threads();
         let inputs = 64;
         let matrices = [
             (40, TensorType::Q4_1),

@@ -46,3 +46,25 @@ pub unsafe fn start_pool(threads: NonZeroUsize) -> Result<(), Error> {
         })
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::sync::Once;
+
+    use super::*;
+
+    /// Makes the pool with two threads. Every test that computes begins with it, so that on any machine
+    /// there are threads that meet.
+    pub(in super::super) fn two_threads() {
+        static POOL: Once = Once::new();
+        POOL.call_once(|| {
+            let two = NonZeroUsize::MIN.saturating_add(1);
+            #[expect(
+                unsafe_code,
+                reason = "the number of threads passes through the environment"
+            )]
+            // SAFETY: whatever reads the environment in these tests does so through `std::env`.
+            unsafe { start_pool(two) }.expect("no product came before");
+        });
+    }
+}

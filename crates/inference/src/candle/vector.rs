@@ -20,6 +20,14 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     lanes.iter().sum::<f32>() + rest
 }
 
+/// The largest magnitude; not a number when a value is none. Magnitudes have the order of their bits,
+/// with what is not a number above all, and the largest of integers may be sought in any order.
+#[inline]
+pub(super) fn largest(values: &[f32]) -> f32 {
+    let magnitudes = values.iter().map(|value| value.abs().to_bits());
+    f32::from_bits(magnitudes.fold(0, u32::max))
+}
+
 /// Adds `factor · x` to `y`.
 pub(super) fn add_scaled(y: &mut [f32], factor: f32, x: &[f32]) {
     for (y, x) in y.iter_mut().zip(x) {
@@ -81,6 +89,17 @@ mod tests {
         // Σ k² for k = 1…37
         assert!((dot(&a, &a) - 17_575.0).abs() < 1e-2);
         assert!(dot(&[], &[]).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_largest_magnitude_is_that_of_the_numbers_if_all_are_some() {
+        let largest = |values: &[f32]| largest(values).to_bits();
+        assert_eq!(largest(&[]), 0.0_f32.to_bits());
+        assert_eq!(largest(&[1.0, -3.0, -0.0, 2.5]), 3.0_f32.to_bits());
+        assert_eq!(largest(&[1.0, f32::NEG_INFINITY]), f32::INFINITY.to_bits());
+        for values in [[f32::NAN, f32::INFINITY], [1.0, -f32::NAN]] {
+            assert!(f32::from_bits(largest(&values)).is_nan());
+        }
     }
 
     #[test]

@@ -3,7 +3,10 @@
 //! Takes subscribers until it has ended; gives each of them the text as it grows and its own
 //! completion or error at the end, with times counted from its own submission. One who has
 //! withdrawn or waited too long is told and let go; a flight that nobody wants any more ends.
+//!
+//! Nobody waits for an answer that will not come: a flight that is dropped before its end says so.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -46,8 +49,8 @@ impl Subscriber {
     /// Answers at once with what was kept.
     pub(super) fn answer_kept(mut self, kept: &Kept) {
         let total = self.submitted.elapsed();
-        (self.sink)(Event::Text(kept.text.clone()));
-        (self.sink)(Event::Done(Ok(Completion {
+        self.tell(Event::Text(kept.text.clone()));
+        self.tell(Event::Done(Ok(Completion {
             text: kept.text.clone(),
             tokens: kept.tokens.clone(),
             token_times: Vec::new(),
@@ -62,6 +65,15 @@ impl Subscriber {
                 ..Timings::default()
             },
         })));
+    }
+
+    /// Says what happened. A sink that panics harms nobody else: it is not called again, and counts as
+    /// withdrawn.
+    fn tell(&mut self, event: Event) {
+        if catch_unwind(AssertUnwindSafe(|| (self.sink)(event))).is_err() {
+            self.sink = Box::new(|_| {});
+            self.handle.cancel();
+        }
     }
 
     /// Why it is to be let go at `now`.
@@ -104,6 +116,7 @@ impl Computed {
     fn completion(&self, subscriber: &Subscriber, source: Source) -> Completion {
         let since = |moment: &Instant| moment.saturating_duration_since(subscriber.submitted);
         let token_times: Vec<_> = self.chosen.iter().map(since).collect();
+        let total = subscriber.submitted.elapsed();
         let inside = |time| match source {
             Source::Computed => time,
             Source::Coalesced | Source::Cached => Duration::ZERO,
@@ -120,8 +133,9 @@ impl Computed {
                 queue_wait: since(&self.started).saturating_sub(subscriber.tokenize),
                 prefill: inside(self.prefill),
                 decode: inside(self.decode),
-                first_token: token_times.first().copied().unwrap_or_default(),
-                total: subscriber.submitted.elapsed(),
+                // An answer without tokens ends as its first one, which ended it, is chosen.
+                first_token: token_times.first().copied().unwrap_or(total),
+                total,
             },
             token_times,
         }
@@ -185,7 +199,7 @@ impl Flight {
             return Err(subscriber);
         }
         if !state.text.is_empty() {
-            (subscriber.sink)(Event::Text(state.text.clone()));
+            subscriber.tell(Event::Text(state.text.clone()));
         }
         state.subscribers.push(subscriber);
         Ok(())
@@ -205,7 +219,7 @@ impl Flight {
         for mut subscriber in state.subscribers.drain(..) {
             match subscriber.lost(now) {
                 None => kept.push(subscriber),
-                Some(error) => (subscriber.sink)(Event::Done(Err(error))),
+                Some(error) => subscriber.tell(Event::Done(Err(error))),
             }
         }
         state.subscribers = kept;
@@ -221,7 +235,7 @@ impl Flight {
         let mut state = self.lock();
         state.text.push_str(text);
         for subscriber in &mut state.subscribers {
-            (subscriber.sink)(Event::Text(text.to_owned()));
+            subscriber.tell(Event::Text(text.to_owned()));
         }
     }
 
@@ -237,14 +251,14 @@ impl Flight {
                 Ok(computed) => Ok(computed.completion(&subscriber, source)),
                 Err(error) => Err(error.clone()),
             };
-            (subscriber.sink)(Event::Done(own));
+            subscriber.tell(Event::Done(own));
         }
     }
 
     /// Ends a flight that was never taken: the first to ask is told by whoever calls.
     pub(super) fn refuse(&self, error: &Error) {
         for mut subscriber in self.end().into_iter().skip(1) {
-            (subscriber.sink)(Event::Done(Err(error.clone())));
+            subscriber.tell(Event::Done(Err(error.clone())));
         }
     }
 
@@ -254,9 +268,16 @@ impl Flight {
         std::mem::take(&mut state.subscribers)
     }
 
-    /// A sink that panics ends its flight; what it leaves is still a list of subscribers.
+    /// No sink's panic leaves it, so a state is whole at any time.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The thread that computes ends every flight, unless it dies itself.
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.finish(&Err(Error::Panicked));
     }
 }
 
@@ -353,6 +374,22 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn an_answer_that_ends_with_its_first_token_took_time_to_choose_it() {
+        let flight = flight(1, "");
+        let (first, _, events) = subscriber(None);
+        flight.join(first);
+        let wait = Duration::from_millis(5);
+        std::thread::sleep(wait);
+        let mut computed = computed("");
+        computed.kept.tokens.clear();
+        computed.chosen.clear();
+        flight.finish(&Ok(computed));
+        let timings = heard(&events).1.expect("an end").expect("served").timings;
+        assert!(timings.first_token >= wait, "{timings:?}");
+        assert_eq!(timings.first_token, timings.total);
+    }
+
+    #[test]
     fn an_ended_flight_takes_nobody() {
         let flight = flight(1, "");
         let (first, ..) = subscriber(None);
@@ -377,6 +414,41 @@ pub(super) mod tests {
         flight.finish(&Ok(computed("text")));
         let completion = heard(&second_events).1.expect("an end").expect("served");
         assert_eq!(completion.source, Source::Computed);
+    }
+
+    #[test]
+    fn a_sink_that_panics_harms_nobody_else_and_is_not_called_again() {
+        let flight = flight(1, "");
+        let (sender, calls) = mpsc::channel();
+        let sink: Sink = Box::new(move |event| {
+            let _ = sender.send(event);
+            panic!("the fault of this test");
+        });
+        let (faulty, _) = Subscriber::new(sink, Instant::now(), None, Duration::ZERO);
+        let (other, _, events) = subscriber(None);
+        flight.join(faulty);
+        flight.join(other);
+        flight.grow("Once ");
+        assert!(flight.is_wanted());
+        flight.grow("upon");
+        flight.finish(&Ok(computed("Once upon")));
+        assert_eq!(calls.try_iter().count(), 1);
+        let (text, end) = heard(&events);
+        assert_eq!(text, "Once upon");
+        assert_eq!(
+            end.expect("an end").expect("served").source,
+            Source::Computed
+        );
+    }
+
+    #[test]
+    fn a_flight_that_is_lost_says_so() {
+        let flight = flight(1, "");
+        let (first, _, events) = subscriber(None);
+        flight.join(first);
+        drop(flight);
+        let end = heard(&events).1;
+        assert!(matches!(end, Some(Err(Error::Panicked))), "{end:?}");
     }
 
     #[test]

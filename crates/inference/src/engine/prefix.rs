@@ -2,7 +2,11 @@
 //!
 //! Takes prompts and gives each a sequence, which begins with what another one has taken in
 //! already where the two agree. Kept sequences are evicted from the one that was used longest ago
-//! on. Who may run, and when, is the scheduler's business.
+//! on. A sequence that the context cannot empty is not lost: it is tried again when there is no other,
+//! and what the context says then is the error of who needs it. Who may run, and when, is the
+//! scheduler's business.
+
+use std::collections::VecDeque;
 
 use crate::backend::{Context, Sequence};
 use crate::error::Error;
@@ -37,10 +41,19 @@ struct Kept {
     tokens: Vec<u32>,
 }
 
+impl Kept {
+    /// Whether one of the two begins with the other.
+    fn is_like(&self, other: &Self) -> bool {
+        self.tokens.starts_with(&other.tokens) || other.tokens.starts_with(&self.tokens)
+    }
+}
+
 /// All sequences of one context that are not in use.
 #[derive(Debug)]
 pub(super) struct Sequences {
     free: Vec<Sequence>,
+    /// Those that are to be emptied: the context could not. The next to be tried is the first.
+    filled: VecDeque<Sequence>,
     /// The one that was used longest ago is the first.
     kept: Vec<Kept>,
     max_kept: usize,
@@ -52,6 +65,7 @@ impl Sequences {
     pub(super) fn new(running: usize, max_kept: usize) -> Self {
         Self {
             free: (0..running + max_kept).rev().map(Sequence).collect(),
+            filled: VecDeque::new(),
             kept: Vec::with_capacity(max_kept),
             max_kept,
             counts: PrefixCounts::default(),
@@ -77,21 +91,22 @@ impl Sequences {
         prompt: &[u32],
     ) -> Result<Place, Error> {
         let Some((index, shared)) = self.best(prompt) else {
+            let sequence = self.empty_one(context)?;
             self.counts.misses += u64::from(self.max_kept > 0);
             return Ok(Place {
-                sequence: self.free.pop().ok_or(Error::EngineStopped)?,
+                sequence,
                 reused_tokens: 0,
             });
         };
-        let kept = self.kept.remove(index);
-        let sequence = if shared == kept.tokens.len() {
-            kept.sequence
+        let sequence = if shared == self.kept[index].tokens.len() {
+            self.kept.remove(index).sequence
         } else {
-            let sequence = self.free.pop().ok_or(Error::EngineStopped)?;
+            let sequence = self.empty_one(context)?;
+            let kept = self.kept.remove(index);
             let shared = context.share(kept.sequence, sequence, shared);
             self.kept.push(kept);
             if let Err(error) = shared {
-                self.free.push(sequence);
+                self.release(context, sequence);
                 return Err(error);
             }
             sequence
@@ -102,6 +117,19 @@ impl Sequences {
             sequence,
             reused_tokens: shared,
         })
+    }
+
+    /// A sequence that remembers nothing.
+    fn empty_one(&mut self, context: &mut impl Context) -> Result<Sequence, Error> {
+        if let Some(sequence) = self.free.pop() {
+            return Ok(sequence);
+        }
+        let sequence = self.filled.pop_front().ok_or(Error::EngineStopped)?;
+        let emptied = context.truncate(sequence, 0);
+        if emptied.is_err() {
+            self.filled.push_back(sequence);
+        }
+        emptied.map(|()| sequence)
     }
 
     /// The kept sequence that begins most like `prompt`, and for how many tokens.
@@ -117,52 +145,48 @@ impl Sequences {
             .filter(|&(_, shared)| shared >= MIN_SHARED_TOKENS)
     }
 
-    /// Takes back a sequence that has taken in `tokens`, and keeps it if there is room.
-    ///
-    /// # Errors
-    /// Those of the context.
+    /// Takes back a sequence that has taken in `tokens`, and keeps it. Of two that are alike as far as the
+    /// shorter one goes, the longer one is kept: whatever began with the other begins with it.
     pub(super) fn give_back(
         &mut self,
         context: &mut impl Context,
         sequence: Sequence,
         tokens: Vec<u32>,
-    ) -> Result<(), Error> {
+    ) {
         if self.max_kept == 0 || tokens.len() < MIN_SHARED_TOKENS {
             return self.release(context, sequence);
         }
-        if self.kept.len() == self.max_kept {
-            self.evict(context)?;
+        let mut newest = Kept { sequence, tokens };
+        while let Some(index) = self.kept.iter().position(|kept| kept.is_like(&newest)) {
+            let mut other = self.kept.remove(index);
+            if other.tokens.len() > newest.tokens.len() {
+                std::mem::swap(&mut other, &mut newest);
+            }
+            self.release(context, other.sequence);
         }
-        self.kept.push(Kept { sequence, tokens });
-        Ok(())
+        if self.kept.len() == self.max_kept {
+            self.evict(context);
+        }
+        self.kept.push(newest);
     }
 
     /// Takes back a sequence of which nothing is kept.
-    ///
-    /// # Errors
-    /// Those of the context.
-    pub(super) fn release(
-        &mut self,
-        context: &mut impl Context,
-        sequence: Sequence,
-    ) -> Result<(), Error> {
-        context.truncate(sequence, 0)?;
-        self.free.push(sequence);
-        Ok(())
+    pub(super) fn release(&mut self, context: &mut impl Context, sequence: Sequence) {
+        match context.truncate(sequence, 0) {
+            Ok(()) => self.free.push(sequence),
+            Err(_) => self.filled.push_back(sequence),
+        }
     }
 
     /// Drops the kept sequence that was used longest ago; says whether there was one.
-    ///
-    /// # Errors
-    /// Those of the context.
-    pub(super) fn evict(&mut self, context: &mut impl Context) -> Result<bool, Error> {
+    pub(super) fn evict(&mut self, context: &mut impl Context) -> bool {
         if self.kept.is_empty() {
-            return Ok(false);
+            return false;
         }
         let kept = self.kept.remove(0);
         self.counts.evicted += 1;
-        self.release(context, kept.sequence)?;
-        Ok(true)
+        self.release(context, kept.sequence);
+        true
     }
 }
 
@@ -172,16 +196,20 @@ mod tests {
     use crate::backend::Step;
 
     /// Remembers tokens and computes nothing.
-    struct Memory(Vec<Vec<u32>>);
+    struct Memory {
+        sequences: Vec<Vec<u32>>,
+        /// Whether it can empty a sequence.
+        is_stuck: bool,
+    }
 
     impl Context for Memory {
         fn position(&self, sequence: Sequence) -> usize {
-            self.0[sequence.0].len()
+            self.sequences[sequence.0].len()
         }
 
         fn forward(&mut self, steps: &[Step<'_>]) -> Result<(), Error> {
             for step in steps {
-                self.0[step.sequence.0].extend(step.tokens);
+                self.sequences[step.sequence.0].extend(step.tokens);
             }
             Ok(())
         }
@@ -191,13 +219,17 @@ mod tests {
         }
 
         fn truncate(&mut self, sequence: Sequence, position: usize) -> Result<(), Error> {
-            self.0[sequence.0].truncate(position);
+            if self.is_stuck {
+                return Err(Error::backend("it is stuck"));
+            }
+            self.sequences[sequence.0].truncate(position);
             Ok(())
         }
 
         fn share(&mut self, from: Sequence, to: Sequence, position: usize) -> Result<(), Error> {
-            assert!(self.0[to.0].is_empty(), "a sequence in use is overwritten");
-            self.0[to.0] = self.0[from.0][..position].to_vec();
+            let is_empty = self.sequences[to.0].is_empty();
+            assert!(is_empty, "a sequence in use is overwritten");
+            self.sequences[to.0] = self.sequences[from.0][..position].to_vec();
             Ok(())
         }
     }
@@ -210,21 +242,27 @@ mod tests {
     impl Fixture {
         fn new(running: usize, kept: usize) -> Self {
             Self {
-                memory: Memory(vec![Vec::new(); running + kept]),
+                memory: Memory {
+                    sequences: vec![Vec::new(); running + kept],
+                    is_stuck: false,
+                },
                 sequences: Sequences::new(running, kept),
             }
         }
 
         /// Serves `prompt` and gives how many of its tokens were there.
         fn serve(&mut self, prompt: &[u32]) -> usize {
-            let place = self.sequences.take(&mut self.memory, prompt).unwrap();
-            let there = &self.memory.0[place.sequence.0];
+            self.try_to_serve(prompt).expect("a sequence")
+        }
+
+        fn try_to_serve(&mut self, prompt: &[u32]) -> Result<usize, Error> {
+            let place = self.sequences.take(&mut self.memory, prompt)?;
+            let there = &mut self.memory.sequences[place.sequence.0];
             assert_eq!(there, &prompt[..place.reused_tokens]);
-            self.memory.0[place.sequence.0] = prompt.to_vec();
+            *there = prompt.to_vec();
             self.sequences
-                .give_back(&mut self.memory, place.sequence, prompt.to_vec())
-                .unwrap();
-            place.reused_tokens
+                .give_back(&mut self.memory, place.sequence, prompt.to_vec());
+            Ok(place.reused_tokens)
         }
     }
 
@@ -238,7 +276,7 @@ mod tests {
         assert_eq!(fixture.serve(&prompt(0, &[])), 0);
         assert_eq!(fixture.serve(&prompt(0, &[])), 0);
         assert_eq!(fixture.sequences.counts(), PrefixCounts::default());
-        assert_eq!(fixture.memory.0, [Vec::<u32>::new()]);
+        assert_eq!(fixture.memory.sequences, [Vec::<u32>::new()]);
     }
 
     #[test]
@@ -287,14 +325,51 @@ mod tests {
     }
 
     #[test]
+    fn equal_prompts_take_one_place() {
+        let mut fixture = Fixture::new(1, 2);
+        fixture.serve(&prompt(100, &[]));
+        // Equal ones, one that goes on, one that ends sooner.
+        for rest in [&[50, 51][..], &[50, 51], &[50, 51, 52], &[50]] {
+            fixture.serve(&prompt(0, rest));
+        }
+        let counts = fixture.sequences.counts();
+        assert_eq!((counts.hits, counts.evicted), (3, 0));
+        assert_eq!(fixture.serve(&prompt(100, &[7])), 10);
+        assert_eq!(fixture.serve(&prompt(0, &[50, 51, 52, 53])), 13);
+        let kept = fixture.sequences.kept.len();
+        assert_eq!(
+            kept + fixture.sequences.free.len(),
+            3,
+            "every sequence is there"
+        );
+    }
+
+    #[test]
     fn every_sequence_comes_back() {
         let mut fixture = Fixture::new(2, 1);
         for round in 0..20 {
             let first = round % 3 * 100;
             fixture.serve(&prompt(first, &[round]));
         }
-        while fixture.sequences.evict(&mut fixture.memory).unwrap() {}
+        while fixture.sequences.evict(&mut fixture.memory) {}
         assert_eq!(fixture.sequences.free.len(), 3);
-        assert!(fixture.memory.0.iter().all(Vec::is_empty));
+        assert!(fixture.memory.sequences.iter().all(Vec::is_empty));
+    }
+
+    #[test]
+    fn a_sequence_that_cannot_be_emptied_is_tried_again() {
+        let mut fixture = Fixture::new(2, 1);
+        fixture.memory.is_stuck = true;
+        for first in [0, 100, 200] {
+            assert_eq!(fixture.serve(&prompt(first, &[])), 0);
+        }
+        // Two of the three are filled, one is kept; nobody else can be served, and hears why.
+        let refused = fixture.try_to_serve(&prompt(300, &[]));
+        assert!(matches!(refused, Err(Error::Backend(_))), "{refused:?}");
+        fixture.memory.is_stuck = false;
+        for first in [300, 400, 500, 600] {
+            assert_eq!(fixture.serve(&prompt(first, &[])), 0);
+        }
+        assert!(fixture.sequences.filled.len() <= 1);
     }
 }

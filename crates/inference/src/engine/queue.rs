@@ -1,9 +1,10 @@
 //! A bounded queue between those who ask and the thread that computes.
 //!
 //! Takes flights up to a limit; gives them client by client, and those of one client in order of
-//! arrival, so that one who asks for much does not make the others wait. A full queue refuses at
-//! once instead of making the caller wait, so that waiting happens in one place and can be
-//! measured.
+//! arrival, so that one who asks for much does not make the others wait. The next one stays in the
+//! queue until it is taken, so that one for which there is no room yet waits as the others do. A full
+//! queue refuses at once instead of making the caller wait, so that waiting happens in one place and
+//! can be measured.
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
@@ -28,10 +29,15 @@ struct State {
     waiting: HashMap<Arc<str>, VecDeque<Arc<Flight>>>,
     waiting_count: usize,
     running_count: usize,
-    is_closed: bool,
+    /// What those are told who come too late; nothing while it is open.
+    closed: Option<Error>,
 }
 
 impl State {
+    fn first(&self) -> Option<&Arc<Flight>> {
+        self.waiting.get(self.turns.front()?)?.front()
+    }
+
     fn pop(&mut self) -> Option<Arc<Flight>> {
         let client = self.turns.pop_front()?;
         let flights = self.waiting.get_mut(&client)?;
@@ -59,11 +65,11 @@ impl Queue {
     /// Puts `flight` behind the others of its client.
     ///
     /// # Errors
-    /// [`Error::Overloaded`] and [`Error::EngineStopped`].
+    /// [`Error::Overloaded`], and why it was closed.
     pub(super) fn push(&self, flight: Arc<Flight>) -> Result<(), Error> {
         let mut state = self.lock();
-        if state.is_closed {
-            return Err(Error::EngineStopped);
+        if let Some(error) = &state.closed {
+            return Err(error.clone());
         }
         if state.waiting_count >= self.capacity.get() {
             return Err(Error::Overloaded {
@@ -85,19 +91,19 @@ impl Queue {
         Ok(())
     }
 
-    /// The next flight if there is one.
-    pub(super) fn try_pop(&self) -> Option<Arc<Flight>> {
-        self.lock().pop()
+    /// The next flight if there is one; it stays in the queue.
+    pub(super) fn first(&self) -> Option<Arc<Flight>> {
+        self.lock().first().cloned()
     }
 
-    /// The next flight, waiting for one; nothing once the queue is closed and empty.
-    pub(super) fn pop(&self) -> Option<Arc<Flight>> {
+    /// The same, waiting for one; nothing once the queue is closed and empty.
+    pub(super) fn wait_for_first(&self) -> Option<Arc<Flight>> {
         let mut state = self.lock();
         loop {
-            if let Some(flight) = state.pop() {
-                return Some(flight);
+            if let Some(flight) = state.first() {
+                return Some(Arc::clone(flight));
             }
-            if state.is_closed {
+            if state.closed.is_some() {
                 return None;
             }
             state = self
@@ -105,6 +111,18 @@ impl Queue {
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Takes out `flight`, which was the first; `false` when the queue was cleared meanwhile, and others
+    /// have ended it.
+    pub(super) fn take(&self, flight: &Arc<Flight>) -> bool {
+        let mut state = self.lock();
+        let first = state.first();
+        let is_there = first.is_some_and(|first| Arc::ptr_eq(first, flight));
+        if is_there {
+            state.pop();
+        }
+        is_there
     }
 
     /// Takes out the flights that nobody wants any more; those who wanted them are told.
@@ -145,14 +163,15 @@ impl Queue {
 
     /// Lets no more flights in; those inside are still given out.
     pub(super) fn close(&self) {
-        self.lock().is_closed = true;
+        self.lock().closed.get_or_insert(Error::EngineStopped);
         self.changed.notify_all();
     }
 
-    /// Lets no more flights in, and gives those inside to the caller.
-    pub(super) fn close_and_clear(&self) -> Vec<Arc<Flight>> {
+    /// Lets no more flights in, because of `error` unless it was closed before, and gives those inside
+    /// to the caller.
+    pub(super) fn close_and_clear(&self, error: Error) -> Vec<Arc<Flight>> {
         let mut state = self.lock();
-        state.is_closed = true;
+        state.closed.get_or_insert(error);
         let flights = std::iter::from_fn(|| state.pop()).collect();
         drop(state);
         self.changed.notify_all();
@@ -177,9 +196,12 @@ mod tests {
     /// First tokens of what comes out, by which the tests know the flights.
     fn drain(queue: &Queue) -> Vec<u32> {
         queue.close();
-        std::iter::from_fn(|| queue.pop())
-            .map(|flight| flight.prompt()[0])
-            .collect()
+        let next = || {
+            let flight = queue.wait_for_first()?;
+            assert!(queue.take(&flight), "it was the first");
+            Some(flight.prompt()[0])
+        };
+        std::iter::from_fn(next).collect()
     }
 
     #[test]
@@ -229,21 +251,45 @@ mod tests {
     }
 
     #[test]
+    fn the_first_waits_and_takes_room_until_it_is_taken() {
+        let queue = queue(1);
+        assert!(queue.first().is_none());
+        queue.push(flight(1, "a")).expect("room");
+        let first = queue.first().expect("a flight");
+        assert_eq!(queue.load(), (1, 0));
+        assert!(queue.push(flight(2, "b")).is_err());
+        assert!(queue.take(&first));
+        assert_eq!(queue.load(), (0, 0));
+        queue.push(flight(2, "b")).expect("room");
+        assert!(!queue.take(&first), "another one is the first");
+        assert_eq!(drain(&queue), [2]);
+    }
+
+    #[test]
     fn what_is_cleared_is_given_back() {
         let queue = queue(4);
         for number in 1..=3 {
             queue.push(flight(number, "a")).expect("room");
         }
-        assert_eq!(queue.close_and_clear().len(), 3);
+        let first = queue.first().expect("a flight");
+        assert_eq!(queue.close_and_clear(Error::Panicked).len(), 3);
         assert_eq!(queue.load(), (0, 0));
-        assert!(queue.pop().is_none());
+        assert!(!queue.take(&first), "it is not there any more");
+        assert!(queue.wait_for_first().is_none());
+        queue.close();
+        let late = queue.push(flight(4, "a"));
+        assert!(matches!(late, Err(Error::Panicked)), "{late:?}");
     }
 
     #[test]
     fn one_who_waits_is_woken_by_a_flight_and_by_closing() {
         let queue = queue(1);
+        let take = || {
+            let flight = queue.wait_for_first();
+            flight.is_some_and(|flight| queue.take(&flight))
+        };
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| (queue.pop().is_some(), queue.pop().is_some()));
+            let waiting = scope.spawn(|| (take(), take()));
             queue.push(flight(7, "")).expect("room");
             queue.close();
             assert_eq!(waiting.join().expect("no panic"), (true, false));

@@ -189,6 +189,13 @@ impl ResponseCache {
         remove(&mut self.lock(), &key, flight);
     }
 
+    /// No flight will have an answer. It says so when it is dropped.
+    pub(super) fn forget_all(&self) {
+        // Sinks are called without the lock.
+        let flights = std::mem::take(&mut *self.lock());
+        drop(flights);
+    }
+
     pub(super) fn counts(&self) -> ResponseCounts {
         self.kept.run_pending_tasks();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

@@ -44,6 +44,16 @@ pub(super) enum Part {
     Answer,
 }
 
+impl Part {
+    /// Tokens of the prompt.
+    pub(super) fn prompt_tokens(self) -> usize {
+        match self {
+            Self::Prompt(count) => count,
+            Self::Answer => 0,
+        }
+    }
+}
+
 impl<'m> Running<'m> {
     /// Joins the batch at `place`.
     ///
@@ -77,14 +87,20 @@ impl<'m> Running<'m> {
 
     /// Tokens that it may come to remember.
     pub(super) fn reserved_tokens(flight: &Flight, context_tokens: usize) -> usize {
-        // The last token of an answer is not taken in.
-        let most = flight.prompt().len() + flight.limits().max_tokens.get() - 1;
+        // The last token of an answer is not taken in. Who wants no limit names the largest number.
+        let answer = flight.limits().max_tokens.get() - 1;
+        let most = flight.prompt().len().saturating_add(answer);
         most.min(context_tokens)
     }
 
     /// Tokens of the prompt that are still to be taken in.
     pub(super) fn prompt_left(&self) -> usize {
         self.flight.prompt().len().saturating_sub(self.position)
+    }
+
+    /// Tokens of the answer so far.
+    pub(super) fn answer_tokens(&self) -> usize {
+        self.tokens.len()
     }
 
     /// What it takes in as its `part` of a pass.
@@ -188,5 +204,28 @@ impl<'m> Running<'m> {
         let mut held = held;
         held.truncate(self.position);
         (self.flight, computed, held)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::super::request::Limits;
+    use super::*;
+    use crate::sampling::Sampling;
+
+    #[test]
+    fn a_flight_reserves_its_prompt_and_its_longest_answer_and_no_more_than_a_context() {
+        for (max_tokens, reserved) in [(1, 3), (5, 7), (100, 64), (usize::MAX, 64)] {
+            let limits = Limits {
+                max_tokens: NonZeroUsize::new(max_tokens).expect("not zero"),
+                sampling: Sampling::Greedy,
+                at_end: AtEnd::Stop,
+                stop_texts: Vec::new(),
+            };
+            let flight = Flight::new(vec![7; 3], limits, Arc::from(""));
+            assert_eq!(Running::reserved_tokens(&flight, 64), reserved);
+        }
     }
 }

@@ -6,7 +6,8 @@
 //! prompt delays answers by no more than one pass.
 //!
 //! A pass that fails or panics fails the requests in it. After a panic nothing that the context
-//! remembers is trusted: all its sequences are emptied.
+//! remembers is trusted: all its sequences are emptied. A panic anywhere else ends the thread, and
+//! refuses all that was taken and all that comes.
 
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,6 +43,27 @@ pub(super) struct Shared<'a> {
     pub(super) counts: &'a SharedCounts,
 }
 
+/// Closes the queue and lets go of all flights. After a normal end there are none; if this thread dies,
+/// nobody waits for an answer that will not come.
+struct RefuseAtEnd<'a>(&'a Shared<'a>);
+
+impl Drop for RefuseAtEnd<'_> {
+    fn drop(&mut self) {
+        let error = if std::thread::panicking() {
+            Error::Panicked
+        } else {
+            Error::EngineStopped
+        };
+        // First of all nothing more comes in; a flight that is dropped tells those who wait.
+        let waiting = self.0.queue.close_and_clear(error);
+        self.0.queue.set_running(0);
+        if let Some(responses) = self.0.responses {
+            responses.forget_all();
+        }
+        drop(waiting);
+    }
+}
+
 /// Serves the queue until it is closed and empty.
 pub(super) fn serve<'m, M: Model>(
     model: &'m M,
@@ -49,6 +71,8 @@ pub(super) fn serve<'m, M: Model>(
     settings: Settings,
     shared: &Shared<'_>,
 ) {
+    // Dropped after the scheduler, whose flights are lost with it.
+    let _refusal = RefuseAtEnd(shared);
     let kept = settings.size.sequences.get() - settings.slots.get();
     let mut scheduler = Scheduler {
         model,
@@ -57,7 +81,6 @@ pub(super) fn serve<'m, M: Model>(
         shared,
         sequences: Sequences::new(settings.slots.get(), kept),
         running: Vec::with_capacity(settings.slots.get()),
-        next: None,
         swept: Instant::now(),
     };
     while scheduler.admit() {
@@ -72,8 +95,6 @@ struct Scheduler<'a, 'm, M: Model> {
     shared: &'a Shared<'a>,
     sequences: Sequences,
     running: Vec<Running<'m>>,
-    /// The next in the queue, when it does not fit into the memory yet: nobody overtakes it.
-    next: Option<Arc<Flight>>,
     swept: Instant,
 }
 
@@ -86,33 +107,31 @@ impl<'m, M: Model> Scheduler<'_, 'm, M> {
             let Some(flight) = self.next_flight() else {
                 break;
             };
-            if !flight.is_wanted() {
-                self.forget(&flight);
+            let is_wanted = flight.is_wanted();
+            if is_wanted && !self.make_room(&flight) {
+                // It stays the first in the queue: nobody overtakes it.
+                break;
+            }
+            if !self.shared.queue.take(&flight) {
                 continue;
             }
-            match self.make_room(&flight) {
-                Ok(true) => self.join(&flight),
-                Ok(false) => {
-                    self.next = Some(flight);
-                    break;
-                }
-                Err(error) => self.fail(&flight, error),
+            if is_wanted {
+                self.join(&flight);
+            } else {
+                self.forget(&flight);
             }
         }
         self.shared.queue.set_running(self.running.len());
         !self.running.is_empty()
     }
 
-    fn next_flight(&mut self) -> Option<Arc<Flight>> {
-        let next = self.next.take();
-        next.or_else(|| {
-            if self.running.is_empty() {
-                self.shared.queue.set_running(0);
-                self.shared.queue.pop()
-            } else {
-                self.shared.queue.try_pop()
-            }
-        })
+    fn next_flight(&self) -> Option<Arc<Flight>> {
+        if self.running.is_empty() {
+            self.shared.queue.set_running(0);
+            self.shared.queue.wait_for_first()
+        } else {
+            self.shared.queue.first()
+        }
     }
 
     /// Ends the sequences whose answers nobody wants any more, and drops such requests from the
@@ -135,7 +154,7 @@ impl<'m, M: Model> Scheduler<'_, 'm, M> {
     }
 
     /// Evicts kept sequences until `flight` fits beside what runs; `false` if it does not.
-    fn make_room(&mut self, flight: &Flight) -> Result<bool, Error> {
+    fn make_room(&mut self, flight: &Flight) -> bool {
         let context_tokens = self.settings.context_tokens;
         let reserved = |flight: &Flight| Running::reserved_tokens(flight, context_tokens);
         let running: usize = self
@@ -145,14 +164,12 @@ impl<'m, M: Model> Scheduler<'_, 'm, M> {
             .sum();
         let needed = running + reserved(flight);
         let tokens = self.settings.size.tokens.get();
-        loop {
-            if needed + self.sequences.kept_tokens() <= tokens {
-                return Ok(true);
-            }
-            if !self.sequences.evict(&mut self.context)? {
-                return Ok(false);
+        while needed + self.sequences.kept_tokens() > tokens {
+            if !self.sequences.evict(&mut self.context) {
+                return false;
             }
         }
+        true
     }
 
     fn join(&mut self, flight: &Arc<Flight>) {
@@ -169,7 +186,7 @@ impl<'m, M: Model> Scheduler<'_, 'm, M> {
         match Running::new(Arc::clone(flight), place, tokenizer, context_tokens) {
             Ok(running) => self.running.push(running),
             Err(error) => {
-                let _ = self.sequences.release(&mut self.context, place.sequence);
+                self.sequences.release(&mut self.context, place.sequence);
                 self.fail(flight, error);
             }
         }
@@ -208,8 +225,6 @@ impl<'m, M: Model> Scheduler<'_, 'm, M> {
         #[cfg(feature = "slowdown")]
         super::slowdown::prolong(started.elapsed());
         let wall = started.elapsed();
-        let answers = plan.iter().filter(|&&(_, part)| part == Part::Answer);
-        self.shared.counts.count_pass(&steps, answers.count());
         match outcome {
             Ok(Ok(())) => self.choose(&plan, wall),
             Ok(Err(error)) => self.fail_pass(&plan, &error),
@@ -220,18 +235,22 @@ impl<'m, M: Model> Scheduler<'_, 'm, M> {
     /// Lets each sequence of the pass choose from its logits, and ends those that are through.
     fn choose(&mut self, plan: &[(usize, Part)], wall: Duration) {
         let mut ended = Vec::new();
+        let mut chosen = 0;
         for (step, &(index, part)) in plan.iter().enumerate() {
             let running = &mut self.running[index];
             running.passed(part, wall);
             let Some(logits) = self.context.logits(step) else {
                 continue;
             };
+            let before = running.answer_tokens();
             match running.choose(logits) {
                 Ok(None) => {}
                 Ok(Some(stop)) => ended.push((index, Ok(stop))),
                 Err(error) => ended.push((index, Err(error))),
             }
+            chosen += running.answer_tokens() - before;
         }
+        self.count(plan, chosen);
         ended.sort_unstable_by_key(|&(index, _)| std::cmp::Reverse(index));
         for (index, outcome) in ended {
             let running = self.running.remove(index);
@@ -245,11 +264,21 @@ impl<'m, M: Model> Scheduler<'_, 'm, M> {
         }
     }
 
+    /// Counts a pass after which `chosen` tokens of answers were chosen.
+    fn count(&self, plan: &[(usize, Part)], chosen: usize) {
+        let prompt_tokens: usize = plan.iter().map(|(_, part)| part.prompt_tokens()).sum();
+        self.shared.counts.update(|counts| {
+            counts.passes += 1;
+            counts.pass_sequences += plan.len() as u64;
+            counts.prompt_tokens += prompt_tokens as u64;
+            counts.answer_tokens += chosen as u64;
+        });
+    }
+
     fn end(&mut self, running: Running<'m>, stop: StopReason) {
         let sequence = running.sequence;
         let (flight, computed, held) = running.end(stop);
-        // What cannot be kept is lost to later requests only.
-        let _ = self.sequences.give_back(&mut self.context, sequence, held);
+        self.sequences.give_back(&mut self.context, sequence, held);
         let prefixes = self.sequences.counts();
         self.shared
             .counts
@@ -274,14 +303,13 @@ impl<'m, M: Model> Scheduler<'_, 'm, M> {
     fn start_over(&mut self) {
         for running in std::mem::take(&mut self.running) {
             self.release(&running);
-            self.fail(&running.flight, Error::EngineStopped);
+            self.fail(&running.flight, Error::Panicked);
         }
-        while self.sequences.evict(&mut self.context).unwrap_or(false) {}
+        while self.sequences.evict(&mut self.context) {}
     }
 
     fn release(&mut self, running: &Running<'_>) {
-        // A backend that cannot empty a sequence says so when it is used again.
-        let _ = self.sequences.release(&mut self.context, running.sequence);
+        self.sequences.release(&mut self.context, running.sequence);
     }
 
     fn fail(&self, flight: &Arc<Flight>, error: Error) {

@@ -1,6 +1,7 @@
 //! How a tensor's values are stored: names, numbers and block sizes of `ggml_type`.
 
-/// The storage formats that the candle backend can multiply with.
+/// The storage formats that the candle backend can multiply with. Files with others are refused on
+/// every backend.
 ///
 /// `Q8_1` and `Q8K` exist only as intermediate formats and are left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

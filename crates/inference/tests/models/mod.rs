@@ -10,7 +10,7 @@ use inferno_inference::candle::{CandleBackend, CandleModel, threads};
 
 /// Makes candle's pool with one thread: tests run beside each other already, and threads that
 /// spin at a barrier slow each other down.
-fn one_thread() {
+pub(crate) fn one_thread() {
     static POOL: Once = Once::new();
     POOL.call_once(|| {
         #[expect(

@@ -56,7 +56,7 @@ pub struct Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// They grow with every cycle.
+    /// They grow with every cycle, and it cannot be said that it does not matter.
     Leak,
     /// They do not, or by less than matters.
     None,
@@ -103,7 +103,8 @@ pub struct Growth {
     /// Growth that measuring alone may show: the farther bound of the cycles without work, or one
     /// grain over all cycles.
     pub floor: f64,
-    /// The smallest leak that would have been found, four times in five.
+    /// The smallest leak that would have been found, four times in five; less than the tolerance is
+    /// none.
     pub smallest_leak: f64,
 }
 
@@ -131,13 +132,14 @@ pub fn judge(measured: &[f64], control: &[f64], limits: Limits) -> Judgement {
     };
     let step = find_step(measured);
     let is_rising = growth.p_value < SIGNIFICANT && growth.low > growth.floor;
-    let (verdict, reason) = if is_rising && stays_up(measured, growth.floor) {
+    let (verdict, reason) = if growth.high <= limits.tolerance {
+        // However surely it rises: it does not matter.
+        (Verdict::None, None)
+    } else if is_rising && stays_up(measured, growth.floor) {
         match step {
             None => (Verdict::Leak, None),
             Some(step) => (Verdict::Inconclusive, Some(step)),
         }
-    } else if growth.high <= limits.tolerance {
-        (Verdict::None, None)
     } else {
         let otherwise = if growth.low > limits.tolerance {
             Reason::Unconfirmed
@@ -179,7 +181,9 @@ fn growth(measured: &[f64], control: &[f64], limits: Limits) -> Option<Growth> {
         high: slope.high,
         p_value,
         floor,
-        smallest_leak: found.max(FOUND_GRAINS * grain_per_cycle),
+        smallest_leak: found
+            .max(FOUND_GRAINS * grain_per_cycle)
+            .max(limits.tolerance),
     })
 }
 

@@ -1,15 +1,19 @@
 //! What has changed from one result to another.
 //!
+//! Results that were measured in turns are compared pair by pair, and the machine's drift with them.
+//! For others:
+//!
 //! Takes the results of two runs, gives a verdict per figure by the rule of [`crate::verdict`]. The
 //! runs were made at different times, between which an unchanged program is faster or slower by 15 % on
-//! shared machines. What cancels that is a fixed computation that both runs timed beside their requests;
-//! where one of them has none, intervals are widened by a drift allowance. Verdicts are simultaneous over
+//! shared machines. What cancels that is a fixed computation that both runs timed beside their requests on
+//! one thread; elsewhere intervals are widened by a drift allowance. Verdicts are simultaneous over
 //! all rows. Pure functions; results that were made under other circumstances are compared as well, and
 //! what differs is told: who calls decides whether to believe it.
 
 mod circumstances;
 mod evidence;
 mod judgement;
+mod remedy;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,10 +24,14 @@ use crate::record::Verdict;
 use crate::scenario::Better;
 use evidence::Evidence;
 
+/// δ of the error rate, as a difference of shares, where the rule's is not smaller: a loss is a loss,
+/// however much slower a program may become before that matters.
+pub const ERROR_THRESHOLD: f64 = 0.001;
+
 /// By what results are compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rule {
-    /// δ: the smallest change that matters, as a share.
+    /// δ: the smallest change that matters, as a share; of a hit ratio, the smallest difference.
     pub threshold: f64,
     /// How far the machine may have drifted between the runs, as a share; `None`: not at all where the
     /// fixed computation tells, else by [`DRIFT_DEFAULT`](crate::comparison::DRIFT_DEFAULT).
@@ -112,6 +120,8 @@ pub enum ChangeScale {
 pub enum Drift {
     /// The figure is told relative to the fixed computation of its process.
     Cancelled,
+    /// Both programs were measured in turns: pairs of processes met the same machine.
+    InTurns,
     /// The interval is widened by the allowance.
     Allowed,
     /// The figure does not depend on how fast the machine is.
@@ -145,7 +155,9 @@ pub fn compare(
         .iter()
         .flat_map(|(older, newer)| evidence::of(older, newer, rule, &mut notes))
         .collect();
-    let rows = evidence.len().max(1);
+    // Those that no value could decide take nothing from the others' certainty.
+    let can_decide = evidence.iter().filter(|one| one.can_decide());
+    let rows = can_decide.count().max(1);
     PerformanceComparison {
         schema: COMPARISON_SCHEMA,
         baseline: side(baseline, names[0]),
@@ -169,6 +181,12 @@ fn pairs<'a>(older: &'a [PerformanceResult], newer: &'a [PerformanceResult]) -> 
         .iter()
         .filter_map(|a| Some((a, partner(a)?)))
         .collect()
+}
+
+/// Whether two results are of one suite and backend, and were made under circumstances of which none could
+/// explain a change: as points of one history.
+pub fn are_of_one_history(a: &PerformanceResult, b: &PerformanceResult) -> bool {
+    is_alike(a, b) && circumstances::are_same(a, b)
 }
 
 /// Whether two results are about the same.

@@ -118,6 +118,10 @@ pub struct Settings {
     pub requests: Option<u64>,
     /// Seconds that were asked for; `None` where requests were.
     pub duration_s: Option<f64>,
+    /// Where another program was measured in turns with this one: what both results are marked with.
+    /// Their processes of the same number ran one after the other, in an order that was drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turns: Option<String>,
 }
 
 /// What is asked of a cache.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{PERFORMANCE_SCHEMA, PerformanceBaseline, PerformanceResult};
+use super::{PERFORMANCE_SCHEMA, PerformanceBaseline, PerformanceResult, Suite};
 use crate::error::{Error, Result};
 use crate::storage::{to_json, write_atomically};
 
@@ -58,6 +58,11 @@ pub fn parse(path: &Path, text: &[u8]) -> Result<Vec<PerformanceResult>> {
         let problem = "it has no `benchmark_type` with a `schema`: another program wrote it";
         return Err(malformed(problem.to_owned()));
     };
+    let is_suite = |suite: &Suite| suite.name() == kind;
+    if kind != PerformanceBaseline::TYPE && !Suite::ALL.iter().any(is_suite) {
+        // It counts its schemas by itself.
+        return Err(malformed(format!("`{kind}` is no suite of the benchmarks")));
+    }
     if schema != u64::from(PERFORMANCE_SCHEMA) {
         return Err(Error::ResultSchema {
             path: path.to_owned(),

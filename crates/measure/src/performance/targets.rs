@@ -221,6 +221,7 @@ fn outcome(
 ) -> TargetOutcome {
     let result = results
         .iter()
+        .copied()
         .find(|result| result.benchmark_type == target.suite);
     let figure = result.and_then(|result| result.figure(target.figure));
     let measured = figure.and_then(|figure| figure.value);
@@ -229,7 +230,7 @@ fn outcome(
         key: target.key.to_owned(),
         backend: any.circumstances.model.backend.clone(),
         definition: target.definition.to_owned(),
-        workload: workload(target.suite, any),
+        workload: result.map_or_else(|| format!("{} suite", target.suite), workload),
         limit: target.limit,
         bound: target.bound,
         unit: figure.map_or_else(|| unit(target.key), |figure| figure.unit.clone()),
@@ -284,9 +285,10 @@ fn doubt(figure: &Figure, limit: f64) -> Option<String> {
 }
 
 /// The requests of a suite, in words.
-fn workload(suite: Suite, any: &PerformanceResult) -> String {
-    let settings = &any.circumstances.settings;
-    let requests = match any.circumstances.model.task {
+fn workload(result: &PerformanceResult) -> String {
+    let suite = result.benchmark_type;
+    let settings = &result.circumstances.settings;
+    let requests = match result.circumstances.model.task {
         Task::Generate => format!("answers of {} tokens", settings.max_tokens),
         Task::Embed => "one text each".to_owned(),
     };

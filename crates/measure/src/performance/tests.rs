@@ -45,7 +45,7 @@ fn circumstances() -> Circumstances {
             f32_bytes: Some(400_000_000),
         },
         settings: Settings {
-            threads: 2,
+            threads: 1,
             slots: 4,
             max_tokens: 16,
             prompts: 42,
@@ -60,6 +60,7 @@ fn circumstances() -> Circumstances {
             processes: PROCESSES,
             requests: Some(REQUESTS * u64::from(PROCESSES)),
             duration_s: None,
+            turns: None,
         },
     }
 }
@@ -304,7 +305,7 @@ fn a_result_survives_its_file_and_an_edited_one_does_not() {
 #[test]
 fn other_files_are_refused_by_name() {
     let whole = serde_json::to_string(&inference(1, 1.0, 1.0)).unwrap();
-    let older = whole.replacen("\"schema\":1", "\"schema\":0", 1);
+    let older = whole.replacen("\"schema\":2", "\"schema\":1", 1);
     let seed = r#"{"benchmark_type": "inference", "avg_latency_ms": 45.2}"#;
     for (text, told) in [
         (&whole[..whole.len() / 2], "cut off"),
@@ -313,7 +314,7 @@ fn other_files_are_refused_by_name() {
         ("[1, 2]", "another program"),
         (seed, "another program"),
         (r#"{"benchmark_type": "stress", "schema": 1}"#, "stress"),
-        (older.as_str(), "schema 0"),
+        (older.as_str(), "schema 1"),
     ] {
         let error = parse(Path::new("some.json"), text.as_bytes()).unwrap_err();
         let message = error.to_string();
@@ -375,4 +376,30 @@ fn targets_pass_fail_or_say_why_not() {
         assert!(found.note.is_some());
     }
     assert!(check(&targets, &[]).is_empty());
+}
+
+#[test]
+fn a_target_tells_the_workload_of_its_own_suite() {
+    let empty = |suite, change: fn(&mut Settings)| {
+        let mut circumstances = circumstances();
+        change(&mut circumstances.settings);
+        PerformanceResult::new(suite, "now".into(), circumstances, Vec::new(), true)
+    };
+    let inference = empty(Suite::Inference, |settings| {
+        settings.clients = vec![1];
+        settings.cache = None;
+    });
+    let concurrent = empty(Suite::Concurrent, |settings| settings.clients = vec![1, 25]);
+    let cache = empty(Suite::Cache, |_| {});
+    let told = |results: &[&PerformanceResult], key: &str| {
+        let outcomes = check(&Targets::default(), results);
+        let found = outcomes.iter().find(|outcome| outcome.key == key);
+        found.expect(key).workload.clone()
+    };
+    let all = [&inference, &concurrent, &cache];
+    let clients = told(&all, "throughput_rps");
+    assert!(clients.contains("up to 25 clients"), "{clients}");
+    let keys = told(&all, "cache_hit_ratio");
+    assert!(keys.contains("50 prompts by Zipf's law"), "{keys}");
+    assert_eq!(told(&[&inference], "throughput_rps"), "concurrent suite");
 }

@@ -5,7 +5,8 @@
 //! values may be alike for reasons that are no trend: the variance is corrected for that.
 //!
 //! Sources: Sen, "Estimates of the regression coefficient based on Kendall's tau", JASA 63 (1968),
-//! 1379–1389 (slope and interval); Kendall, "Rank Correlation Methods", 4th edition (1970), chapter 5
+//! 1379–1389 (slope and interval, whose ranks are those of Gilbert, "Statistical Methods for Environmental
+//! Pollution Monitoring" (1987), section 16.5); Kendall, "Rank Correlation Methods", 4th edition (1970), chapter 5
 //! (variance with ties); Hamed and Rao, "A modified Mann–Kendall trend test for autocorrelated data",
 //! Journal of Hydrology 204 (1998), 182–196 (the correction).
 
@@ -43,12 +44,14 @@ pub fn trend(values: &[f64], alpha: f64) -> Option<Trend> {
     let deviation = (variance(values) * correction(values, center)).sqrt();
     let normal = Normal::standard();
     let width = normal.inverse_cdf(1.0 - alpha / 2.0) * deviation;
-    let middle = slopes.len() as f64 / 2.0;
-    let place = |rank: f64| rank.clamp(0.0, slopes.len() as f64 - 1.0) as usize;
+    // Of N slopes in order, counted from 1: the lower bound is number (N − width) ÷ 2, the upper one has as
+    // many above it as that has below it.
+    let count = slopes.len();
+    let rank = (((count as f64 - width) / 2.0).floor() as usize).clamp(1, count);
     let slope = Interval {
         center,
-        low: slopes[place((middle - width / 2.0).floor())],
-        high: slopes[place((middle + width / 2.0).ceil())],
+        low: slopes[rank - 1],
+        high: slopes[count - rank],
     };
     let score = rank_score(values);
     // The score moves in steps of two: half of one is taken off.
@@ -173,6 +176,33 @@ mod tests {
         let values = [1.0, 2.0, 2.0, 5.0, 4.0];
         assert!((rank_score(&values) - 7.0).abs() < 1e-12);
         assert!((variance(&values) - (300.0 - 18.0) / 18.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_bounds_have_the_ranks_of_the_literature() {
+        // Ten values, of which no two pairs have the same slope: 45 slopes. The variance of the score is
+        // 10 × 9 × 25 ÷ 18 = 125, so the width is 1.96 √125 = 21.91, and (45 − 21.91) ÷ 2 = 11.54.
+        let values: Vec<f64> = (0..10)
+            .map(|i| f64::from(i % 3) + 1.1_f64.powi(i))
+            .collect();
+        let mut slopes = slopes(&values);
+        slopes.sort_unstable_by(f64::total_cmp);
+        let expected = Interval {
+            center: slopes[22],
+            low: slopes[10],
+            high: slopes[34],
+        };
+        assert!((correction(&values, expected.center) - 1.0).abs() < 1e-12);
+        assert_eq!(trend(&values, 0.05).unwrap().slope, expected);
+        // What falls is what rises, upside down.
+        let mirrored: Vec<f64> = values.iter().map(|value| -value).collect();
+        let mirrored = trend(&mirrored, 0.05).unwrap().slope;
+        let upright = Interval {
+            center: -mirrored.center,
+            low: -mirrored.high,
+            high: -mirrored.low,
+        };
+        assert_eq!(upright, expected);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use inferno_measure::comparison::Difference;
 use inferno_measure::performance::comparison::{
-    ChangeScale, Drift, PerformanceComparison, Row as Judged,
+    ChangeScale, Drift, ERROR_THRESHOLD, PerformanceComparison, Row as Judged,
 };
 use inferno_measure::record::Verdict;
 
@@ -153,6 +153,7 @@ fn rests_on(row: &Judged) -> String {
         row.baseline_units, row.current_units, row.basis
     );
     match row.drift {
+        Drift::InTurns => format!("{units}, in turns"),
         Drift::Cancelled => format!("{units}, drift cancelled"),
         Drift::Allowed => format!("{units}, drift allowed for"),
         Drift::Irrelevant => units,
@@ -161,12 +162,14 @@ fn rests_on(row: &Judged) -> String {
 
 fn convention(comparison: &PerformanceComparison) -> Text {
     Text::from(format!(
-        "Changes are of the figure, current against baseline. The threshold is {}: a smaller change does \
-         not matter. Verdicts use intervals that are simultaneous over all rows. “Drift cancelled”: the \
-         figure is told relative to a fixed computation that the same process timed, so that a machine \
-         that is slower today is no change. “Drift allowed for”: the interval is widened, as absolute \
-         times wander from run to run.",
-        limit(comparison.threshold)
+        "Changes are of the figure, current against baseline. The threshold is {} (of the error rate \
+         {}{JOINER}percentage points): a smaller change does not matter. Verdicts use intervals that are \
+         simultaneous over all rows. “In turns”: both programs ran in pairs of processes, so that \
+         whatever the machine did, it did to both. “Drift cancelled”: the figure is told relative to a \
+         fixed computation that was timed beside it, so that a machine that is slower today is no change. \
+         “Drift allowed for”: the interval is widened, as absolute times wander from run to run.",
+        limit(comparison.threshold),
+        comparison.threshold.min(ERROR_THRESHOLD) * 100.0
     ))
 }
 

@@ -2,11 +2,11 @@
 
 use inferno_measure::performance::comparison::{PerformanceComparison, Rule, compare};
 use inferno_measure::performance::targets::{Targets, check};
-use inferno_measure::performance::{PerformanceResult, Suite};
+use inferno_measure::performance::{Circumstances, PerformanceResult, Suite};
 use inferno_report::Style;
 use inferno_report::performance::{
-    benchmark_markdown, benchmark_terminal, comparison_html, comparison_markdown,
-    comparison_terminal, obstacles,
+    BenchmarkPage, benchmark_html, benchmark_markdown, benchmark_terminal, comparison_html,
+    comparison_markdown, comparison_terminal, obstacles,
 };
 
 use crate::results;
@@ -72,6 +72,36 @@ fn the_page_shows_targets_then_plots_then_figures() {
     for number in ["NaN", ">inf<"] {
         assert!(!page.contains(number), "{number}");
     }
+}
+
+#[test]
+fn runs_under_other_circumstances_are_no_history() {
+    type Change = fn(&mut Circumstances);
+    let now = [inference()];
+    let has_history = |change: Change| {
+        let mut earlier = results::result(Suite::Inference, "candle", "2026-11-24T12:00:00Z");
+        change(&mut earlier.circumstances);
+        let page = benchmark_html(&BenchmarkPage {
+            results: &now,
+            targets: &[],
+            earlier: &[earlier],
+            profiles: &[],
+        });
+        page.contains("history-heading")
+    };
+    let others: [Change; 4] = [
+        |it| it.settings.max_tokens = 1,
+        |it| it.settings.threads = 1,
+        |it| it.environment.host.cpu_model = Some("another".into()),
+        |it| it.model.sha256 = "d".repeat(64),
+    ];
+    assert!(!others.into_iter().any(has_history));
+    assert!(has_history(|_| {}));
+    // How long was measured changes how sure one is, and the kernel changes with updates.
+    assert!(has_history(|it| it.settings.requests = Some(7)));
+    assert!(has_history(
+        |it| it.environment.host.kernel = Some("7.0".into())
+    ));
 }
 
 #[test]

@@ -96,6 +96,7 @@ fn circumstances(text: &str) -> Circumstances {
             processes: PROCESSES,
             requests: Some(REQUESTS * u64::from(PROCESSES)),
             duration_s: None,
+            turns: None,
         },
     }
 }

@@ -176,6 +176,10 @@ mod tests {
             8
         }
 
+        fn is_alive(&self) -> bool {
+            true
+        }
+
         fn drain(&self) {}
 
         fn stop(&self) {}

@@ -41,7 +41,7 @@ pub(crate) struct MeasuringOptions {
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
 
-    /// Different prompts of the cache suite
+    /// Different prompts of the cache suite; with 50 of them 93 answers are computed to fill its caches
     #[arg(long, value_name = "N", default_value = "50")]
     cache_keys: NonZeroU32,
 
@@ -246,6 +246,7 @@ impl Circumstance {
                 Volume::Requests(_) => None,
                 Volume::Time(time) => Some(time.as_secs_f64()),
             },
+            turns: None,
         }
     }
 

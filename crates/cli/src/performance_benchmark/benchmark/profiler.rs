@@ -1,14 +1,16 @@
 //! Where the time of a process goes: stacks that are sampled while it works.
 //!
-//! Takes the time between start and finish; gives a flamegraph (SVG) and a table of the functions that
-//! were found running. Sampling costs time, so nothing that is compared is measured meanwhile. Stacks
-//! that end in the C library are not seen: its unwinder cannot be interrupted safely.
+//! Takes the time between start and finish; gives a flamegraph (SVG), the samples in the format of
+//! `pprof`, and a table of the functions that were found running. Sampling costs time, so nothing that is
+//! compared is measured meanwhile. Stacks that end in the C library are not seen: its unwinder cannot be
+//! interrupted safely.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
 use inferno_measure::write_atomically;
+use pprof::protos::Message as _;
 use pprof::{ProfilerGuard, ProfilerGuardBuilder, Report};
 
 use crate::failure::Failure;
@@ -37,7 +39,8 @@ impl Profiler {
         Ok(Self { guard })
     }
 
-    /// Writes the flamegraph to `path`, and the table beside it, with the ending `txt`.
+    /// Writes the flamegraph to `path`, and beside it the samples (not compressed) with the ending `pb`
+    /// and the table with the ending `txt`.
     pub(super) fn finish(self, path: &Path) -> Result<(), Failure> {
         let failed = |error: pprof::Error| Failure::Profile(error.to_string());
         let report = self.guard.report().build().map_err(failed)?;
@@ -47,6 +50,8 @@ impl Profiler {
         let mut svg = Vec::new();
         report.flamegraph(&mut svg).map_err(failed)?;
         write_atomically(path, &svg)?;
+        let samples = report.pprof().map_err(failed)?.encode_to_vec();
+        write_atomically(&path.with_extension("pb"), &samples)?;
         let table = table(&innermost(&report));
         write_atomically(&path.with_extension("txt"), table.as_bytes())?;
         Ok(())

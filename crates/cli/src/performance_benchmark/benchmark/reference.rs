@@ -1,84 +1,102 @@
 //! A fixed computation, timed beside the requests: how fast the machine is at that moment.
 //!
-//! Takes a number of threads; gives a time. Sums of products over more memory than the first caches
-//! hold, on as many threads as the engine has, because that is what the engine does as well. It must
-//! never change: results of different versions are compared by it. Whatever makes the machine slower
-//! for both is then told apart from a slower engine.
+//! Takes a number of threads; gives a time. It is done by a process of its own, so that its memory is
+//! not taken for the engine's. It must never change: results of different versions are compared by it.
+//! Whatever makes the machine slower for both is then told apart from a slower engine. Threads do not
+//! meet in it as the engine's do: what that costs changes from minute to minute on virtual machines, and
+//! is not seen here.
 
-use std::hint::black_box;
+mod sums;
+
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::num::NonZeroUsize;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Values of each thread: 2 MiB.
-const VALUES: usize = 512 * 1024;
+use clap::Args;
 
-/// How often they are gone through: some milliseconds. A debug build takes as long for one round; it is
-/// compared with no other.
-const ROUNDS: usize = if cfg!(debug_assertions) { 1 } else { 64 };
+use crate::exit;
+use crate::failure::Failure;
+use sums::Sums;
 
-/// Sums that are kept apart, so that the processor can work on several at once.
-const LANES: usize = 16;
+/// The command that makes a process of this program do nothing but the computation.
+pub(in crate::performance_benchmark) const COMMAND: &str = "fixed-computation";
 
-/// The values that the computation goes through.
+/// How the process is called.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Threads that compute
+    #[arg(long)]
+    threads: NonZeroUsize,
+}
+
+/// Does it once for each line on stdin; gives the exit code. A line of the answer is the time in
+/// nanoseconds until the last thread was done.
+pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
+    let sums = Sums::new(arguments.threads);
+    for line in std::io::stdin().lock().lines() {
+        line.map_err(Failure::Input)?;
+        let started = Instant::now();
+        sums.compute();
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{}", started.elapsed().as_nanos())
+            .and_then(|()| out.flush())
+            .map_err(Failure::Output)?;
+    }
+    Ok(exit::ANSWERED)
+}
+
+/// The process. It ends when this is dropped, or whoever has it dies.
 pub(super) struct Reference {
-    /// Those of each thread.
-    values: Vec<Vec<f32>>,
+    child: Child,
+    /// What is asked and answered; nothing when it is to end.
+    streams: Mutex<Option<(ChildStdin, BufReader<ChildStdout>)>>,
 }
 
 impl Reference {
-    pub(super) fn new(threads: NonZeroUsize) -> Self {
-        // Any finite values do; these stay so in a sum.
-        let of_thread = |_| {
-            (0..VALUES)
-                .map(|index| (index % 7) as f32 * 0.125)
-                .collect()
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When this program cannot be started again.
+    pub(super) fn start(threads: NonZeroUsize) -> Result<Self, Failure> {
+        let failed = |source| inferno_measure::Error::Spawn {
+            program: "this program".into(),
+            source,
         };
-        Self {
-            values: (0..threads.get()).map(of_thread).collect(),
-        }
+        let program = std::env::current_exe().map_err(failed)?;
+        let spawned = Command::new(program)
+            .args(["performance-benchmark", COMMAND, "--threads"])
+            .arg(threads.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        let mut child = spawned.map_err(failed)?;
+        let streams = child.stdin.take().zip(child.stdout.take());
+        let streams = streams.map(|(requests, answers)| (requests, BufReader::new(answers)));
+        Ok(Self {
+            child,
+            streams: Mutex::new(streams),
+        })
     }
 
-    /// Does it once on all threads; gives the time until the last of them was done.
-    pub(super) fn time(&self) -> Duration {
-        let started = Instant::now();
-        std::thread::scope(|scope| {
-            for values in &self.values {
-                scope.spawn(move || black_box(sum(black_box(values))));
-            }
-        });
-        started.elapsed()
+    /// Has it done once; nothing when the process is gone.
+    pub(super) fn time(&self) -> Option<Duration> {
+        let mut streams = self.streams.lock().ok()?;
+        let (requests, answers) = streams.as_mut()?;
+        requests.write_all(b"\n").ok()?;
+        let mut line = String::new();
+        answers.read_line(&mut line).ok()?;
+        line.trim_end().parse().ok().map(Duration::from_nanos)
     }
 }
 
-fn sum(values: &[f32]) -> f32 {
-    let mut sums = [0.0_f32; LANES];
-    for round in 1..=ROUNDS {
-        let factor = round as f32;
-        for chunk in values.chunks_exact(LANES) {
-            for (sum, value) in sums.iter_mut().zip(chunk) {
-                *sum += value * factor;
-            }
+impl Drop for Reference {
+    fn drop(&mut self) {
+        // The end of its input is its end.
+        if let Ok(streams) = self.streams.get_mut() {
+            *streams = None;
         }
-    }
-    sums.iter().sum()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_sum_is_that_of_all_rounds() {
-        let rounds = (ROUNDS * (ROUNDS + 1) / 2) as f32;
-        let found = sum(&[1.0; 2 * LANES]);
-        assert!(
-            (found - 2.0 * LANES as f32 * rounds).abs() < 1e-3,
-            "{found}"
-        );
-    }
-
-    #[test]
-    fn it_takes_a_time() {
-        assert!(Reference::new(NonZeroUsize::MIN).time() > Duration::ZERO);
+        let _ = self.child.wait();
     }
 }

@@ -34,11 +34,16 @@ pub(crate) struct Runner {
 impl Runner {
     /// For this program and its command line. From now on signals end the processes first.
     pub(crate) fn new() -> Result<Self, Failure> {
-        install_interrupt_handler()?;
         let program = std::env::current_exe().map_err(|source| inferno_measure::Error::Spawn {
             program: "this program".into(),
             source,
         })?;
+        Self::of(program)
+    }
+
+    /// For another build of this program, with the command line of this one.
+    pub(super) fn of(program: PathBuf) -> Result<Self, Failure> {
+        install_interrupt_handler()?;
         let arguments = std::env::args_os().skip(1).chain([OsString::from(WORKER)]);
         Ok(Self {
             program,

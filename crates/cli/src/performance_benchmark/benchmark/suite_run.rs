@@ -1,10 +1,11 @@
 //! One suite on its way: its processes one after the other, and the file that grows with them.
 //!
 //! Takes a suite and how much is to be measured; gives the result. The file is there from the start and
-//! is written anew as samples come: a program that is killed leaves what was measured by then, marked as
-//! incomplete.
+//! is written anew when a process ends, and every few seconds of a long one: a program that is killed
+//! leaves what was written by then, marked as incomplete.
 
 mod budget;
+mod turns;
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
@@ -48,6 +49,14 @@ pub(crate) struct Plan {
     pub(crate) save: Save,
 }
 
+/// Requests that several processes share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct EvenShare {
+    processes: u32,
+    /// Of each.
+    requests: u64,
+}
+
 impl Plan {
     /// Carries it out; gives the result, which is kept as well.
     ///
@@ -57,15 +66,27 @@ impl Plan {
     pub(crate) fn run(&self, runner: &Runner) -> Result<PerformanceResult, Failure> {
         let mut processes = Vec::new();
         (self.save)(&self.result(&processes, false))?;
-        let outcome = match self.suite {
-            Suite::Inference | Suite::Memory | Suite::Concurrent => {
-                self.processes(runner, &mut processes)
-            }
-            Suite::Cache => self.caches(runner, &mut processes),
-        };
+        let outcome = self.carry_out(runner, &mut processes);
         let result = self.result(&processes, outcome.is_ok());
         (self.save)(&result)?;
         outcome.map(|()| result)
+    }
+
+    fn carry_out(&self, runner: &Runner, done: &mut Vec<Process>) -> Result<(), Failure> {
+        match self.suite {
+            Suite::Inference | Suite::Memory | Suite::Concurrent => self.processes(runner, done),
+            Suite::Cache => self.caches(runner, done),
+        }
+    }
+
+    /// `requests` shared out over processes.
+    fn share(&self, requests: u64) -> EvenShare {
+        let most = u32::try_from(requests).unwrap_or(u32::MAX).max(1);
+        let processes = self.processes.get().min(most);
+        EvenShare {
+            processes,
+            requests: requests.div_ceil(u64::from(processes)),
+        }
     }
 
     fn result(&self, processes: &[Process], complete: bool) -> PerformanceResult {
@@ -81,11 +102,13 @@ impl Plan {
     fn processes(&self, runner: &Runner, done: &mut Vec<Process>) -> Result<(), Failure> {
         match self.volume {
             Volume::Requests(requests) => {
-                let most = u32::try_from(requests).unwrap_or(u32::MAX).max(1);
-                let count = self.processes.get().min(most);
-                let share = Share::Requests(requests.div_ceil(u64::from(count)));
-                for _ in 0..count {
-                    self.process(runner, &self.setup.job(self.suite, share), count, done)?;
+                let EvenShare {
+                    processes,
+                    requests,
+                } = self.share(requests);
+                let job = self.setup.job(self.suite, Share::Requests(requests));
+                for _ in 0..processes {
+                    self.process(runner, &job, processes, done)?;
                 }
                 Ok(())
             }
@@ -155,7 +178,9 @@ impl Plan {
         done.push(process);
         outcome?;
         let failed = failed.lock().ok().and_then(|mut failed| failed.take());
-        failed.map_or(Ok(()), Err)
+        failed.map_or(Ok(()), Err)?;
+        // Short processes never come to the time at which the file is written meanwhile.
+        (self.save)(&self.result(done, false))
     }
 
     /// Writes the file from time to time while a process runs.

@@ -3,6 +3,7 @@
 //! Takes a setup and how much one process may do; gives the job. Nothing is started here. Before
 //! anything is measured, every process answers until its times have settled.
 
+use std::collections::HashSet;
 use std::num::{NonZeroU32, NonZeroUsize};
 
 use inferno_measure::performance::{CacheSettings, Suite, Task};
@@ -30,13 +31,11 @@ const WARM_UP_LIMIT_S: f64 = 60.0;
 /// Share of a process's time for its warm-up, where time is counted.
 const WARM_UP_SHARE: f64 = 0.25;
 
-/// Requests before a cache is measured, in keys: by then it holds what it will hold.
-const FILLING: u64 = 2;
-
 /// Different prompts by which the memory of an answer is found.
 const PROBED_KEYS: u32 = 8;
 
-/// Keys that are drawn where the number of requests is not known; they are gone through again.
+/// Keys that are drawn where the number of requests is not known; they are gone through again. A cache that
+/// is not full after so many will not be: what else there is is hardly ever asked for.
 const DRAWN_KEYS: u64 = 10_000;
 
 /// Memory of a cache that evicts nothing.
@@ -115,8 +114,7 @@ impl Setup {
         };
         let steps = std::iter::once(Self::warm_up(share)).chain(measured);
         Job {
-            // Its values would be in the memory that is measured.
-            has_reference: suite != Suite::Memory,
+            has_reference: true,
             ..self.with_steps(steps.collect())
         }
     }
@@ -134,16 +132,18 @@ impl Setup {
         self.with_cache(UNLIMITED_BYTES, vec![step])
     }
 
-    /// Fills and measures a cache with room for `capacity` answers of `answer_bytes` each.
+    /// Fills and measures a cache with room for `capacity` answers of `answer_bytes` each. It is filled
+    /// whatever the time: the hit ratio of one that is not full depends on how fast the engine is.
     pub(crate) fn cache_job(&self, capacity: u64, answer_bytes: u64, share: Share) -> Job {
         let keys = u64::from(self.cache_keys.get());
-        let filling = FILLING * keys;
+        let filling = self.filling(capacity);
+        let enough = Amount::Requests(filling.len() as u64);
         let fill = Step {
             name: "the cache is filled".to_owned(),
             phase: Phase::Warmup,
-            keys: Some(self.drawn(self.seed.wrapping_add(1), filling)),
+            keys: Some(filling),
             cache_capacity: Some(capacity),
-            ..Self::measured(NonZeroUsize::MIN, share.preparing(filling))
+            ..Self::measured(NonZeroUsize::MIN, enough)
         };
         let amount = share.amount(1, 1);
         let drawn = match amount {
@@ -168,6 +168,23 @@ impl Setup {
 
     fn headline_capacity(&self) -> u64 {
         (HEADLINE_SHARE * f64::from(self.cache_keys.get())).ceil() as u64
+    }
+
+    /// Keys that fill a cache with room for `capacity` answers, and no more, so that each answer is computed
+    /// once. Draws are independent: the first so many different ones are distributed like the last so many,
+    /// and these are what a cache holds in the long run that evicts what was asked for longest ago.
+    fn filling(&self, capacity: u64) -> Vec<u32> {
+        if capacity >= u64::from(self.cache_keys.get()) {
+            // All of them, however rare.
+            return (0..self.cache_keys.get()).collect();
+        }
+        let mut keys = self.drawn(self.seed.wrapping_add(1), DRAWN_KEYS);
+        let mut different = HashSet::new();
+        let is_last = |key: &u32| different.insert(*key) && different.len() as u64 == capacity;
+        if let Some(last) = keys.iter().position(is_last) {
+            keys.truncate(last + 1);
+        }
+        keys
     }
 
     fn drawn(&self, seed: u64, requests: u64) -> Vec<u32> {
@@ -248,14 +265,6 @@ impl Share {
             }
         }
     }
-
-    /// How much prepares for it, at most `requests`.
-    fn preparing(self, requests: u64) -> Amount {
-        match self {
-            Self::Requests(_) => Amount::Requests(requests),
-            Self::Seconds(seconds) => Amount::Seconds(seconds * WARM_UP_SHARE),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -283,7 +292,7 @@ mod tests {
             let measured = &job.steps[1..];
             assert!(measured.iter().all(|step| step.phase == Phase::Measured));
             assert_eq!(measured.iter().filter(|step| step.is_headline).count(), 1);
-            assert_eq!(job.has_reference, suite != Suite::Memory);
+            assert!(job.has_reference, "{suite}");
         }
     }
 
@@ -313,17 +322,38 @@ mod tests {
         assert_eq!(job(25).cache_bytes, Some(25 * 400 + 200));
         assert_eq!(job(50).cache_bytes, Some(UNLIMITED_BYTES));
         assert!(job(25).steps[1].is_headline && !job(5).steps[1].is_headline);
-        assert_eq!(job(5).steps[0].amount, Amount::Requests(100));
         let keys = job(5).steps[1].keys.clone().expect("keys");
         assert_eq!(keys.len(), 100);
         assert!(keys.iter().all(|key| *key < 50));
         // Every cache is asked for the same.
         assert_eq!(Some(keys), job(50).steps[1].keys);
+        // Every cache is full before it is measured, whatever the time.
+        for capacity in setup.capacities() {
+            let fill = &setup.cache_job(capacity, 400, Share::Seconds(0.1)).steps[0];
+            let keys = fill.keys.clone().expect("keys");
+            assert_eq!(fill.amount, Amount::Requests(keys.len() as u64));
+            let different: HashSet<u32> = keys.iter().copied().collect();
+            assert_eq!(different.len() as u64, capacity);
+            let before_last: HashSet<&u32> = keys[..keys.len() - 1].iter().collect();
+            assert_eq!(
+                before_last.len() as u64,
+                capacity - 1,
+                "no request is wasted"
+            );
+        }
         assert_eq!(setup.cache_probe().steps[0].amount, Amount::Requests(8));
         let one = Setup {
             cache_keys: NonZeroU32::MIN,
             ..setup
         };
         assert_eq!(one.capacities(), [1]);
+        // A law so steep that hardly anything but the first is asked for.
+        let steep = Setup {
+            cache_keys: NonZeroU32::new(50).expect("not zero"),
+            zipf_exponent: 10.0,
+            ..one
+        };
+        assert_eq!(steep.filling(25).len() as u64, DRAWN_KEYS);
+        assert_eq!(steep.filling(50).len(), 50);
     }
 }

@@ -12,7 +12,7 @@ use inferno_measure::performance::samples::CacheCounts;
 use inferno_measure::process::own_cpu_time_ns;
 use inferno_measure::samples::Phase;
 
-use super::closed_loop::{self, nanoseconds};
+use super::closed_loop::{self, nanoseconds, say_time};
 use super::job::{Job, Line, Step};
 use super::profiler::Profiler;
 use super::reference::Reference;
@@ -22,7 +22,8 @@ use crate::backend::ModelOptions;
 use crate::exit;
 use crate::failure::Failure;
 
-/// Times that the fixed computation is done before and after each step.
+/// Times that the fixed computation is done before and after each step; where one client sends, it is
+/// done between its requests as well.
 const REFERENCES: usize = 3;
 
 /// Carries out the job on stdin; gives the exit code. It is called from the main thread, before any
@@ -51,14 +52,14 @@ pub(crate) fn run(model: &ModelOptions) -> Result<u8, Failure> {
 }
 
 fn steps(job: &Job, target: &Target, threads: NonZeroUsize, wire: &Wire) -> Result<(), Failure> {
-    let reference = job.has_reference.then(|| Reference::new(threads));
+    let reference = job.has_reference.then(|| Reference::start(threads));
+    let reference = reference.transpose()?;
     let time_reference = || {
-        for _ in 0..REFERENCES {
-            let time = reference.as_ref().map(Reference::time);
-            if let Some(time) = time {
-                wire.say(&Line::Reference {
-                    time_ns: nanoseconds(time),
-                });
+        if let Some(reference) = &reference {
+            // The first time meets caches and clocks that did something else.
+            reference.time();
+            for _ in 0..REFERENCES {
+                say_time(reference, wire);
             }
         }
     };
@@ -70,7 +71,12 @@ fn steps(job: &Job, target: &Target, threads: NonZeroUsize, wire: &Wire) -> Resu
             }
             time_reference();
         }
-        one(number, step, job, target, wire);
+        // An answer from a cache is quicker than what the computation would do to the processor's caches.
+        let is_alone = step.phase == Phase::Measured
+            && step.clients == NonZeroUsize::MIN
+            && job.cache_bytes.is_none();
+        let between = reference.as_ref().filter(|_| is_alone);
+        one(number, step, job, target, between, wire);
     }
     time_reference();
     if let (Some(profiler), Some(path)) = (profiler, &job.profile) {
@@ -79,11 +85,19 @@ fn steps(job: &Job, target: &Target, threads: NonZeroUsize, wire: &Wire) -> Resu
     Ok(())
 }
 
-fn one(number: usize, step: &Step, job: &Job, target: &Target, wire: &Wire) {
+/// Carries out a step, with the computation `between` its requests where there is one.
+fn one(
+    number: usize,
+    step: &Step,
+    job: &Job,
+    target: &Target,
+    between: Option<&Reference>,
+    wire: &Wire,
+) {
     wire.say(&Line::Began { step: number });
     let cpu_before = own_cpu_time_ns();
     let cache_before = target.cache_counts();
-    let wall = closed_loop::run(target, step, &job.prompts, wire);
+    let wall = closed_loop::run(target, step, &job.prompts, between, wire);
     let cpu_ns = cpu_before
         .zip(own_cpu_time_ns())
         .map(|(before, after)| after.saturating_sub(before));

@@ -1,4 +1,5 @@
-//! What a memory profile leaves behind: lines while it runs, one document at the end.
+//! What a memory profile leaves behind: lines while it runs, and one document, which holds no readings
+//! before the end.
 //!
 //! Takes settings, cycles and judgements; gives JSON. A line is written whole and at once, so that
 //! a run that is killed leaves whole lines, but for the last one at most. The document replaces an
@@ -132,7 +133,7 @@ pub(super) struct Document {
 impl Document {
     /// Puts it together; `is_tracked` says whether changes are told.
     pub(super) fn new(
-        settings: Settings,
+        settings: &Settings,
         cycles: &[Cycle],
         is_tracked: bool,
         judgements: &Judgements,
@@ -147,7 +148,7 @@ impl Document {
             benchmark_type: BENCHMARK_TYPE,
             timestamp: now(),
             is_complete,
-            settings,
+            settings: settings.clone(),
             host: inferno_measure::host::describe(),
             is_trimmed: IS_TRIMMED,
             verdict: judgements.verdict(),
@@ -234,7 +235,7 @@ mod tests {
     fn document(is_tracked: bool) -> Value {
         let cycles = [cycle(0, 8192), cycle(1, 4096)];
         let judgements = Judgements::of(&cycles, 2048.0);
-        let document = Document::new(settings(), &cycles, is_tracked, &judgements, true);
+        let document = Document::new(&settings(), &cycles, is_tracked, &judgements, true);
         serde_json::to_value(document).expect("JSON")
     }
 

@@ -33,12 +33,17 @@ pub(in crate::performance_benchmark) fn environment(program: &Path) -> Environme
     Environment {
         host: host::describe(),
         processor_features: processor_features(),
-        build: Build {
-            // A program that cannot read itself says so by leaving it out.
-            sha256: sha256_of_file(program).ok(),
-            is_release: !cfg!(debug_assertions),
-            target_features: target_features(),
-        },
+        build: build(program),
+    }
+}
+
+/// The build of this program, which is the file at `program`.
+pub(in crate::performance_benchmark) fn build(program: &Path) -> Build {
+    Build {
+        // A program that cannot read itself says so by leaving it out.
+        sha256: sha256_of_file(program).ok(),
+        is_release: !cfg!(debug_assertions),
+        target_features: target_features(),
     }
 }
 

@@ -105,6 +105,13 @@ impl Document {
         }
     }
 
+    /// The figures that the answer rests on: those of the run, or where a ramp has no knee, of its last
+    /// step.
+    pub(super) fn last_summary(&self) -> Option<&Summary> {
+        let of_last_step = || Some(&self.ramp.as_ref()?.steps.last()?.summary);
+        self.summary.as_ref().or_else(of_last_step)
+    }
+
     /// Writes it to `path`, whole or not at all.
     pub(super) fn write(&self, path: &Path) -> Result<(), Failure> {
         let mut text = serde_json::to_vec_pretty(self).expect("plain data");

@@ -13,7 +13,8 @@ use super::figures::{self, Figure, Percentiles, Time};
 use crate::load::generator::Finished;
 use crate::load::{Ending, Outcome};
 
-/// Share of the median latency above which the generator's own delay spoils a run.
+/// Share of the median latency above which the generator's own delay spoils a run. Where most requests
+/// were given up, the longest latency of an answer stands for the median, which lies beyond it.
 const LAG_SHARE: f64 = 0.1;
 
 /// How many requests ended in which way.
@@ -93,6 +94,8 @@ pub(super) struct Summary {
     pub(super) endings: Endings,
     /// From being due to the end.
     pub(super) latency_ms: Percentiles,
+    /// The longest of an answer.
+    pub(super) longest_latency_ms: Option<f64>,
     /// From being sent to the end.
     pub(super) service_time_ms: Percentiles,
     /// From being due to the first token.
@@ -138,12 +141,14 @@ impl Summary {
             .iter()
             .flat_map(|outcome| outcome.token_times.iter().copied());
         let lags: Vec<Duration> = outcomes.iter().filter_map(Outcome::lag).collect();
+        let longest = served().filter_map(Outcome::latency).max();
         let lag_times: Vec<Time> = lags.iter().copied().map(Time::Ended).collect();
         Self {
             length_s: length.as_secs_f64(),
             arrivals: outcomes.len() as u64,
             endings: Endings::of(outcomes),
             latency_ms: percentiles(outcomes, Outcome::latency),
+            longest_latency_ms: longest.map(|latency| latency.as_secs_f64() * 1e3),
             service_time_ms: percentiles(outcomes, Outcome::service_time),
             first_token_ms: percentiles(outcomes, first_token_latency),
             token_gap_ms: Percentiles::of(&served().filter_map(token_gap).collect::<Vec<_>>()),
@@ -163,20 +168,27 @@ impl Summary {
     /// Whether the generator kept to its schedule so well that latencies say something of the target.
     pub(super) fn validity(&self) -> Validity {
         let median = self.latency_ms.p50;
+        let (compared, latency) = if median.is_beyond {
+            ("longest latency of an answer", self.longest_latency_ms)
+        } else {
+            ("median latency", median.value)
+        };
         // With few values the largest one stands for the percentile, which is at most that large.
         let p99 = self.lag_ms.percentiles.p99;
         let (name, lag) = match p99.value {
             Some(value) => ("p99", Some(value)),
             None => ("largest", self.lag_ms.max),
         };
-        match (median.value, lag) {
-            _ if median.is_beyond => Validity::Valid,
-            (Some(median), Some(lag)) if lag > LAG_SHARE * median => Validity::Invalid(format!(
-                "requests were sent late: the {name} lag, {} ms, is more than {:.0} % of the median \
-                 latency, {} ms",
+        match (latency, lag) {
+            _ if self.arrivals > 0 && self.endings.served == 0 => {
+                Validity::NotJudged("no request was served".to_owned())
+            }
+            (Some(latency), Some(lag)) if lag > LAG_SHARE * latency => Validity::Invalid(format!(
+                "requests were sent late: the {name} lag, {} ms, is more than {:.0} % of the \
+                 {compared}, {} ms",
                 figures::number(lag),
                 LAG_SHARE * 100.0,
-                figures::number(median),
+                figures::number(latency),
             )),
             (Some(_), Some(_)) => Validity::Valid,
             _ => Validity::NotJudged("too few requests were answered".to_owned()),
@@ -333,7 +345,30 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_load_without_answers_is_not_judged() {
+    fn a_late_load_is_invalid_also_where_most_of_it_was_given_up() {
+        let late = |number: u64, ending| Outcome {
+            sent: Some(Duration::from_millis(number + 30)),
+            ..outcome(number, 80, ending)
+        };
+        let mut outcomes: Vec<_> = (0..10).map(|number| late(number, Ending::Served)).collect();
+        outcomes.extend((10..40).map(|number| late(number, Ending::TimedOut)));
+        let summary = Summary::of(&finished(outcomes, 1), None);
+        assert!(summary.latency_ms.p50.is_beyond);
+        close(summary.longest_latency_ms, 80.0);
+        assert!(matches!(summary.validity(), Validity::Invalid(_)));
+    }
+
+    #[test]
+    fn a_load_of_which_nothing_was_answered_is_not_judged() {
+        let outcomes = (0..40).map(|number| outcome(number, 5, Ending::TimedOut));
+        let summary = Summary::of(&finished(outcomes.collect(), 1), None);
+        assert!(summary.latency_ms.p50.is_beyond);
+        let told = Validity::NotJudged("no request was served".to_owned());
+        assert_eq!(summary.validity(), told);
+    }
+
+    #[test]
+    fn a_load_without_requests_is_not_judged() {
         let summary = Summary::of(&finished(Vec::new(), 1), Some(Duration::from_millis(5)));
         assert!(matches!(summary.validity(), Validity::NotJudged(_)));
         assert_eq!(summary.goodput.expect("an objective").share, None);

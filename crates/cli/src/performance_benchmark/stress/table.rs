@@ -9,7 +9,7 @@ use super::document::{Document, Pace, Settings};
 use super::figures::{Figure, Percentiles, number};
 use super::options::TargetDescription;
 use super::ramp::Ramp;
-use super::summary::{Summary, Validity};
+use super::summary::{Endings, Summary, Validity};
 
 /// Width of the names in front of figures.
 const NAME_WIDTH: usize = 16;
@@ -97,6 +97,7 @@ fn write_summary(text: &mut String, summary: &Summary, pace: Pace, is_server: bo
     for error in &summary.first_errors {
         line(text, "first error", &error.error);
     }
+    line(text, "times of", &timed(&summary.endings));
     columns(text, "ms", ["p50", "p90", "p99"].map(str::to_owned));
     match pace {
         Pace::OpenLoop => {
@@ -138,6 +139,27 @@ fn write_summary(text: &mut String, summary: &Summary, pace: Pace, is_server: bo
         },
     );
     line(text, "generator", &cpu);
+}
+
+/// Which requests the percentiles are of: at an overload only of those that got through.
+fn timed(endings: &Endings) -> String {
+    let mut told = format!("the {} served", endings.served);
+    let given_up = endings.timed_out + endings.unfinished;
+    let without = endings.refused + endings.failed + endings.dropped;
+    // Writing to a string does not fail.
+    if given_up > 0 {
+        let _ = write!(
+            told,
+            " and {given_up} given up, which count as longer than these"
+        );
+    }
+    if without > 0 {
+        let _ = write!(
+            told,
+            "; {without} refused, failed or never sent, which have none"
+        );
+    }
+    told
 }
 
 fn verdict(validity: &Validity) -> String {
@@ -222,6 +244,7 @@ mod tests {
         for part in [
             "open loop: 20 clients × 2 requests/s each = 40 requests/s, Poisson arrivals, 10 s",
             "51 were due: 50 served, 1 failed",
+            "times of        the 50 served; 1 refused, failed or never sent, which have none",
             "broken at 9000",
             "latency         50.0 [50.0, 50.0]",
             "n/a (needs 368)",
@@ -230,6 +253,26 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part}\n{text}");
         }
+    }
+
+    #[test]
+    fn percentiles_say_of_which_requests_they_are() {
+        let endings = Endings {
+            served: 3,
+            ..Endings::default()
+        };
+        assert_eq!(timed(&endings), "the 3 served");
+        let endings = Endings {
+            timed_out: 1,
+            unfinished: 1,
+            refused: 4,
+            ..endings
+        };
+        let told = timed(&endings);
+        assert!(
+            told.contains("2 given up") && told.contains("4 refused"),
+            "{told}"
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ fn rules() -> Rules<'static> {
     Rules {
         model_name: "tiny",
         context_tokens: 100,
+        prompt_bytes: 1000,
         answer_tokens: NonZeroUsize::new(16).expect("not zero"),
         deadline: Duration::from_secs(10),
     }
@@ -113,11 +114,53 @@ fn parts_of_text_are_one_text_and_the_developer_is_the_system() {
 }
 
 #[test]
+fn members_of_messages_that_say_nothing_and_names_are_left_out() {
+    let body = json!({ "messages": [
+        { "role": "user", "content": "Hi", "name": "ann" },
+        {
+            "role": "assistant",
+            "content": "Hello",
+            "refusal": null,
+            "annotations": [],
+            "audio": null,
+            "function_call": null,
+            "tool_calls": [],
+        },
+    ] });
+    let asked = generation(Shape::Chat, body).expect("valid");
+    let Prompt::Chat(messages) = asked.request.prompt else {
+        panic!("a conversation");
+    };
+    assert_eq!(messages.len(), 2);
+}
+
+#[test]
 fn a_plain_prompt_goes_as_it_is() {
     let body = json!({ "prompt": "Once", "stop": ["a", "b"] });
     let asked = generation(Shape::Completion, body).expect("valid");
     assert_eq!(asked.request.prompt, Prompt::Raw("Once".to_owned()));
     assert_eq!(asked.request.limits.stop_texts, ["a", "b"]);
+}
+
+#[test]
+fn a_prompt_with_more_bytes_than_its_tokens_can_have_is_refused() {
+    let text = |bytes| generation(Shape::Completion, json!({ "prompt": "x".repeat(bytes) }));
+    let message = |content: String| {
+        let messages = json!([{ "role": "user", "content": content }]);
+        generation(Shape::Chat, json!({ "messages": messages }))
+    };
+    assert!(text(1000).is_ok());
+    assert!(message("x".repeat(1000)).is_ok());
+    assert!(message(" ".repeat(1001)).is_ok(), "a template may drop it");
+    for refused in [text(1001), message("x".repeat(1001))] {
+        let error = refused.expect_err("too long").document()["error"].clone();
+        assert_eq!(error["code"], "context_length_exceeded");
+        assert!(
+            error["message"]
+                .as_str()
+                .is_some_and(|text| text.contains("1001 bytes"))
+        );
+    }
 }
 
 #[test]
@@ -142,6 +185,33 @@ fn what_makes_no_sense_is_named() {
         (
             json!({ "messages": [{ "role": "user", "content": [{ "type": "image_url" }] }] }),
             "messages[0].content",
+        ),
+        (
+            json!({ "messages": [
+                { "role": "user", "content": "a" },
+                { "role": "assistant", "content": "b", "audio": { "id": "c" } },
+            ] }),
+            "messages[1].audio",
+        ),
+        (
+            json!({ "messages": [
+                { "role": "assistant", "content": "a", "function_call": { "name": "b" } },
+            ] }),
+            "messages[0].function_call",
+        ),
+        (
+            json!({ "messages": [{ "role": "assistant", "content": "a", "tool_calls": [{}] }] }),
+            "messages[0].tool_calls",
+        ),
+        (
+            json!({ "messages": [{ "role": "user", "content": [
+                { "type": "text", "text": "a", "cache_control": { "type": "ephemeral" } },
+            ] }] }),
+            "messages[0].content[0].cache_control",
+        ),
+        (
+            json!({ "stream": true, "stream_options": { "include_obfuscation": true } }),
+            "stream_options.include_obfuscation",
         ),
     ] {
         let error = refused(chat(&more));

@@ -235,6 +235,18 @@ pub(crate) const LINES: &[Line] = &[
             "benchmark_results/inference_benchmark.json",
             "from-small-test-models.gguf",
         )]),
+    line(
+        "inferno performance-benchmark benchmark --against old/inferno --output benchmark_results",
+    )
+    .instead("old/inferno", "tools/inferno")
+    .then("--bench-type inference $FEW")
+    .leaves(&[
+        (
+            "benchmark_results/against/inference_benchmark.json",
+            "\"turns\"",
+        ),
+        ("benchmark_results/inference_benchmark.json", COMPLETE),
+    ]),
     line("export INFERNO_LOG_LEVEL=\"info\"")
         .then("&& timeout --preserve-status 2 inferno serve --port 0 2> log.txt")
         .leaves(&[("log.txt", "INFO ")]),

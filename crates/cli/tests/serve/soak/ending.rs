@@ -19,7 +19,10 @@ const TRY_EVERY: Duration = Duration::from_millis(20);
 pub(super) fn drain(server: &mut Server, site: &Site) {
     let asks: Vec<_> = Question::of_ending()
         .enumerate()
-        .map(|(number, question)| Ask::new(question, number.is_multiple_of(3)))
+        // Marked, so that none is answered with what was kept.
+        .map(|(number, question)| {
+            Ask::new(question, number.is_multiple_of(3)).marked(number as u32)
+        })
         .collect();
     let taken = || {
         let running = metric(site.address, "inferno_running_sequences");

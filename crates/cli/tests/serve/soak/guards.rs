@@ -9,9 +9,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::growth;
-use super::plan::{Ask, Question, Visit};
+use super::plan::{Ask, Embed, Question, Visit};
 use super::process::Reading;
-use super::site::Site;
+use super::site::{self, Site};
 use super::visit::{Fault, Outcome, pay};
 use crate::program::LONG;
 
@@ -48,8 +48,20 @@ fn outcome(response: String, is_streamed: bool, is_closing: bool) -> Outcome {
         address: server(response, is_closing),
         patience: if is_closing { LONG } else { PATIENCE },
         answers: HashMap::from([(question, "yes".to_owned())]),
+        directions: site::directions(),
     };
     pay(&site, &Visit::Ask(Ask::new(question, is_streamed)))
+}
+
+/// What comes of asking such a server for the directions of the first two texts.
+fn outcome_of_embedding(response: String) -> Outcome {
+    let site = Site {
+        address: server(response, true),
+        patience: LONG,
+        answers: HashMap::new(),
+        directions: site::directions(),
+    };
+    pay(&site, &Visit::Embed(Embed { texts: vec![0, 1] }))
 }
 
 fn response(status: u16, body: &str) -> String {
@@ -130,6 +142,21 @@ fn a_stream_has_all_of_the_answer_and_its_end() {
 }
 
 #[test]
+fn other_directions_than_the_right_ones_are_wrong() {
+    let directions = site::directions();
+    let answer = |places: &[usize]| {
+        let one = |&place: &usize| json!({ "embedding": directions[place] });
+        let data: Vec<_> = places.iter().map(one).collect();
+        response(200, &json!({ "data": data }).to_string())
+    };
+    assert_eq!(outcome_of_embedding(answer(&[0, 1])), Outcome::Right);
+    for places in [&[1, 0][..], &[0], &[0, 1, 1], &[0, 2]] {
+        let outcome = outcome_of_embedding(answer(places));
+        assert_eq!(failed(&outcome), Some(Fault::Wrong), "{places:?}");
+    }
+}
+
+#[test]
 fn what_does_not_come_is_lost_or_hangs() {
     let whole = whole("yes");
     for response in ["", &whole[..50]] {
@@ -148,8 +175,8 @@ fn what_has_grown_is_told() {
     };
     for (anonymous_bytes, open_files, has_grown) in [
         (40_000_000, 12, false),
-        (43_900_000, 12, false),
-        (44_100_000, 12, true),
+        (41_900_000, 12, false),
+        (42_100_000, 12, true),
         (40_000_000, 13, true),
     ] {
         let after = Reading {

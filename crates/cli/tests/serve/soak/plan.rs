@@ -10,6 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
 use super::nonsense::Nonsense;
+use crate::embedder::TEXTS;
 use crate::http::post;
 
 /// Any number does. It is told with the result.
@@ -44,6 +45,12 @@ const READ_EVENTS: usize = 30;
 /// Tokens of the answers that are on their way when the server is told to end: enough to still be
 /// on their way when the last of them has been taken.
 const ENDING_TOKENS: usize = 400;
+
+/// The share of requests that are like others, so that one answer serves several.
+const REPEATED: f64 = 0.2;
+
+/// Most texts of a request for directions: more than are computed at the same time.
+const MOST_TEXTS: usize = 100;
 
 /// Numbers of one seed that have nothing to do with those of another `stream`.
 pub(super) fn generator(stream: u64) -> ChaCha8Rng {
@@ -95,6 +102,8 @@ pub(super) struct Ask {
     pub(super) question: Question,
     pub(super) is_streamed: bool,
     user: &'static str,
+    /// Makes it another request than those without or with another mark, and changes no answer.
+    mark: Option<u32>,
 }
 
 impl Ask {
@@ -103,20 +112,36 @@ impl Ask {
             question,
             is_streamed,
             user: USERS[0],
+            mark: None,
+        }
+    }
+
+    /// The same, unlike all others.
+    pub(super) fn marked(self, mark: u32) -> Self {
+        Self {
+            mark: Some(mark),
+            ..self
         }
     }
 
     pub(super) fn draw(random: &mut ChaCha8Rng) -> Self {
-        Self {
+        let ask = Self {
             question: Question::new(random.random_range(0..Question::COUNT)),
             is_streamed: random.random_bool(0.5),
             user: USERS[random.random_range(0..USERS.len())],
+            mark: None,
+        };
+        let mark = random.random_range(0..u32::MAX);
+        if random.random_bool(REPEATED) {
+            ask
+        } else {
+            ask.marked(mark)
         }
     }
 
-    /// The same with an answer that is too long to be waited for.
-    fn to_be_left(self) -> Self {
-        let mut ask = self;
+    /// The same with an answer that is too long to be waited for, and that comes piece by piece.
+    fn to_be_left(self, mark: u32) -> Self {
+        let mut ask = self.marked(mark);
         ask.question.max_tokens = LEFT_TOKENS;
         ask.is_streamed = true;
         ask
@@ -131,6 +156,10 @@ impl Ask {
             "stream": self.is_streamed,
             "user": self.user,
         });
+        if let Some(mark) = self.mark {
+            // A text that no answer has.
+            body["stop"] = json!([format!("\u{e000}{mark}")]);
+        }
         let prompt = PROMPTS[number / 2];
         if self.question.is_chat() {
             body["messages"] = json!([{ "role": "user", "content": prompt }]);
@@ -142,6 +171,28 @@ impl Ask {
     }
 }
 
+/// Directions that are asked for, of [`TEXTS`] by their places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Embed {
+    pub(super) texts: Vec<usize>,
+}
+
+impl Embed {
+    fn draw(random: &mut ChaCha8Rng) -> Self {
+        let count = random.random_range(1..=MOST_TEXTS);
+        let text = |_| random.random_range(0..TEXTS.len());
+        Self {
+            texts: (0..count).map(text).collect(),
+        }
+    }
+
+    /// The text that is sent.
+    pub(super) fn request(&self) -> String {
+        let input: Vec<&str> = self.texts.iter().map(|&text| TEXTS[text].0).collect();
+        post("/v1/embeddings", &json!({ "input": input }).to_string())
+    }
+}
+
 /// What one client does.
 #[derive(Debug)]
 pub(super) enum Visit {
@@ -149,8 +200,10 @@ pub(super) enum Visit {
     Ask(Ask),
     /// It sends two questions at once on one connection and takes both answers.
     Pair(Ask, Ask),
-    /// It asks and goes away before there is an answer.
-    LeaveEarly { ask: Ask, after: Duration },
+    /// It asks for directions, and takes all of them.
+    Embed(Embed),
+    /// It sends a request and goes away before there is an answer.
+    LeaveEarly { request: String, after: Duration },
     /// It goes away in the middle of an answer.
     LeaveStream { ask: Ask, events: usize },
     /// It sends something that makes no sense.
@@ -162,14 +215,19 @@ pub(super) enum Visit {
 impl Visit {
     pub(super) fn draw(random: &mut ChaCha8Rng) -> Self {
         match random.random_range(0..100_u32) {
-            0..64 => Self::Ask(Ask::draw(random)),
+            0..58 => Self::Ask(Ask::draw(random)),
+            58..64 => Self::Embed(Embed::draw(random)),
             64..68 => Self::Pair(Ask::draw(random), Ask::draw(random)),
             68..76 => Self::LeaveEarly {
-                ask: Ask::draw(random),
+                request: if random.random_bool(0.25) {
+                    Embed::draw(random).request()
+                } else {
+                    Ask::draw(random).request()
+                },
                 after: Duration::from_millis(random.random_range(0..80)),
             },
             76..84 => Self::LeaveStream {
-                ask: Ask::draw(random).to_be_left(),
+                ask: Ask::draw(random).to_be_left(random.random_range(0..u32::MAX)),
                 events: random.random_range(0..READ_EVENTS),
             },
             84..96 => Self::Nonsense(Nonsense::draw(random)),
@@ -186,6 +244,7 @@ impl Visit {
             Self::Ask(ask) if ask.is_streamed => "stream",
             Self::Ask(_) => "whole",
             Self::Pair(..) => "pair",
+            Self::Embed(_) => "embed",
             Self::LeaveEarly { .. } => "left-early",
             Self::LeaveStream { .. } => "left-stream",
             Self::Nonsense(_) => "nonsense",

@@ -13,6 +13,8 @@ use serde_json::Value;
 use super::client::{Client, Trouble};
 use super::plan::{Ask, Question};
 use super::{LIMIT, MARGIN};
+use crate::embedder::TEXTS;
+use crate::tiny_bert;
 
 /// A server, and what it answers.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub(super) struct Site {
     /// Time within which a request has to come to an end, whichever.
     pub(super) patience: Duration,
     pub(super) answers: HashMap<Question, String>,
+    /// Of each of [`TEXTS`].
+    pub(super) directions: [Vec<f64>; TEXTS.len()],
 }
 
 /// What came for a question.
@@ -54,6 +58,7 @@ impl Site {
             address,
             patience,
             answers,
+            directions: directions(),
         }
     }
 
@@ -61,6 +66,32 @@ impl Site {
     pub(super) fn answer(&self, ask: Ask) -> &str {
         &self.answers[&ask.question]
     }
+
+    /// Whether `body` has the directions of `texts`, in their order.
+    pub(super) fn has_directions(&self, body: &Value, texts: &[usize]) -> bool {
+        let is_right = |(one, &text): (&Value, &usize)| {
+            is_direction(&one["embedding"], &self.directions[text])
+        };
+        let data = body["data"].as_array();
+        data.is_some_and(|data| data.len() == texts.len() && data.iter().zip(texts).all(is_right))
+    }
+}
+
+/// The directions of [`TEXTS`], by a model whose arithmetic is written plainly.
+pub(super) fn directions() -> [Vec<f64>; TEXTS.len()] {
+    TEXTS.map(|(_, tokens)| tiny_bert::direction(tokens))
+}
+
+fn is_direction(numbers: &Value, right: &[f64]) -> bool {
+    let is_near = |(number, right): (&Value, &f64)| {
+        number
+            .as_f64()
+            .is_some_and(|number| (number - right).abs() < 1e-4)
+    };
+    let numbers = numbers.as_array();
+    numbers.is_some_and(|numbers| {
+        numbers.len() == right.len() && numbers.iter().zip(right).all(is_near)
+    })
 }
 
 fn ask(address: SocketAddr, patience: Duration, ask: Ask) -> Result<Answer, Trouble> {

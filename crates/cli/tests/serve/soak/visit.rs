@@ -3,11 +3,12 @@
 //! Takes a site and a visit; gives an outcome. It never panics: a client that finds something wrong
 //! leaves the others to go on, and the test tells all of it at the end.
 
+use std::fmt::Debug;
 use std::thread;
 
 use super::client::{Client, Trouble};
 use super::nonsense::Nonsense;
-use super::plan::{Ask, Visit};
+use super::plan::{Ask, Embed, Visit};
 use super::site::{Answer, Site, document, read_answer, refusal};
 use crate::http::get;
 
@@ -78,7 +79,8 @@ pub(super) fn pay(site: &Site, visit: &Visit) -> Outcome {
         Visit::Ask(ask) => begin(site, &ask.request())
             .and_then(|mut client| judged_answer(&mut client, site, *ask)),
         Visit::Pair(first, second) => pair(site, *first, *second),
-        Visit::LeaveEarly { ask, after } => begin(site, &ask.request()).map(|_client| {
+        Visit::Embed(embed) => judged_directions(site, embed),
+        Visit::LeaveEarly { request, after } => begin(site, request).map(|_client| {
             thread::sleep(*after);
             Outcome::Left
         }),
@@ -106,9 +108,33 @@ pub(super) fn judged_answer(
     Ok(match read_answer(client, ask)? {
         Answer::Text(text) if text == right => Outcome::Right,
         Answer::Text(text) => Outcome::wrong(format!("{ask:?}: {text:?} instead of {right:?}")),
-        Answer::Refusal(status) if REFUSALS.contains(&status) => Outcome::Refused(status),
-        Answer::Refusal(status) => Outcome::wrong(format!("{ask:?}: status {status}")),
+        Answer::Refusal(status) => refused(status, &ask),
     })
+}
+
+/// Asks for directions and says whether they are the right ones.
+fn judged_directions(site: &Site, embed: &Embed) -> Result<Outcome, Trouble> {
+    let mut client = begin(site, &embed.request())?;
+    let head = client.head()?;
+    let body = document(&client.body(&head)?)?;
+    if head.status != 200 {
+        refusal(head.status, &body)?;
+        return Ok(refused(head.status, embed));
+    }
+    Ok(if site.has_directions(&body, &embed.texts) {
+        Outcome::Right
+    } else {
+        Outcome::wrong(format!("{embed:?}: {body}"))
+    })
+}
+
+/// What came of something that makes sense and was answered with a proper error.
+fn refused(status: u16, asked: &impl Debug) -> Outcome {
+    if REFUSALS.contains(&status) {
+        Outcome::Refused(status)
+    } else {
+        Outcome::wrong(format!("{asked:?}: status {status}"))
+    }
 }
 
 fn pair(site: &Site, first: Ask, second: Ask) -> Result<Outcome, Trouble> {
@@ -128,11 +154,7 @@ fn leave_stream(site: &Site, ask: Ask, events: usize) -> Result<Outcome, Trouble
     if head.status != 200 {
         let body = document(&client.body(&head)?)?;
         refusal(head.status, &body)?;
-        return Ok(if REFUSALS.contains(&head.status) {
-            Outcome::Refused(head.status)
-        } else {
-            Outcome::wrong(format!("{ask:?}: status {}", head.status))
-        });
+        return Ok(refused(head.status, &ask));
     }
     for _ in 0..events {
         client.event()?;

@@ -13,6 +13,12 @@ const LIMITS: Limits = Limits {
     grain: 0.01,
 };
 
+/// The same, where any growth matters.
+const ANY: Limits = Limits {
+    tolerance: 0.0,
+    ..LIMITS
+};
+
 /// Noise of which each value keeps `memory` of the one before.
 fn noise(random: &mut ChaCha8Rng, memory: f64) -> Vec<f64> {
     let mut last = 0.0;
@@ -25,6 +31,10 @@ fn noise(random: &mut ChaCha8Rng, memory: f64) -> Vec<f64> {
 
 /// What is said of [`DRAWS`] series: `make` gives one, by its noise.
 fn judged(memory: f64, make: impl Fn(&[f64]) -> Vec<f64>) -> Vec<Judgement> {
+    judged_by(LIMITS, memory, make)
+}
+
+fn judged_by(limits: Limits, memory: f64, make: impl Fn(&[f64]) -> Vec<f64>) -> Vec<Judgement> {
     let mut random = ChaCha8Rng::seed_from_u64(4);
     (0..DRAWS)
         .map(|_| {
@@ -33,7 +43,7 @@ fn judged(memory: f64, make: impl Fn(&[f64]) -> Vec<f64>) -> Vec<Judgement> {
                 .map(|value| value / 10.0)
                 .collect();
             let series = make(&noise(&mut random, memory));
-            judge(&series, &control, LIMITS)
+            judge(&series, &control, limits)
         })
         .collect()
 }
@@ -52,7 +62,7 @@ fn with(noise: &[f64], of_cycle: impl Fn(usize) -> f64) -> Vec<f64> {
 
 #[test]
 fn a_flat_series_has_no_leak_and_says_what_it_would_have_seen() {
-    let judgement = judge(&[7e7; 75], &[7e7; 20], LIMITS);
+    let judgement = judge(&[7e7; 75], &[7e7; 20], ANY);
     assert_eq!(judgement.verdict, Verdict::None);
     assert_eq!(judgement.reason, None);
     let growth = judgement.growth.unwrap();
@@ -62,12 +72,16 @@ fn a_flat_series_has_no_leak_and_says_what_it_would_have_seen() {
 
 #[test]
 fn a_healthy_sawtooth_is_no_leak() {
-    let judgements = judged(0.0, |noise| with(noise, |cycle| (cycle % 10) as f64 * 30.0));
+    let judgements = judged_by(ANY, 0.0, |noise| {
+        with(noise, |cycle| (cycle % 10) as f64 * 30.0)
+    });
     assert!(count(&judgements, Verdict::Leak) <= 4, "{judgements:?}");
 }
 
 #[test]
 fn noise_is_no_leak_and_is_said_to_be_none() {
+    let judgements = judged_by(ANY, 0.0, <[f64]>::to_vec);
+    assert!(count(&judgements, Verdict::Leak) <= 4, "{judgements:?}");
     let judgements = judged(0.0, <[f64]>::to_vec);
     assert!(count(&judgements, Verdict::Leak) <= 4, "{judgements:?}");
     assert!(count(&judgements, Verdict::None) > 190, "{judgements:?}");
@@ -75,24 +89,43 @@ fn noise_is_no_leak_and_is_said_to_be_none() {
 
 #[test]
 fn neighbours_that_are_alike_are_no_leak() {
-    let judgements = judged(0.6, <[f64]>::to_vec);
+    let judgements = judged_by(ANY, 0.6, <[f64]>::to_vec);
     assert!(count(&judgements, Verdict::Leak) <= 10, "{judgements:?}");
 }
 
 #[test]
 fn a_leak_of_the_size_that_is_promised_is_found() {
-    let without = judged(0.0, <[f64]>::to_vec);
+    let without = judged_by(ANY, 0.0, <[f64]>::to_vec);
     let sizes: Vec<f64> = without
         .iter()
         .filter_map(|judgement| Some(judgement.growth?.smallest_leak))
         .collect();
     let size = crate::stats::median(&sizes).unwrap();
-    let judgements = judged(0.0, |noise| with(noise, |cycle| size * cycle as f64));
+    let judgements = judged_by(ANY, 0.0, |noise| with(noise, |cycle| size * cycle as f64));
     let found = count(&judgements, Verdict::Leak);
     assert!(found >= DRAWS * 4 / 5, "{found} of {DRAWS}");
-    let judgements = judged(0.0, |noise| with(noise, |cycle| 3.0 * size * cycle as f64));
+    let judgements = judged_by(ANY, 0.0, |noise| {
+        with(noise, |cycle| 3.0 * size * cycle as f64)
+    });
     let found = count(&judgements, Verdict::Leak);
     assert!(found >= DRAWS * 19 / 20, "{found} of {DRAWS}");
+}
+
+#[test]
+fn growth_that_would_not_matter_is_none_and_no_smaller_leak_is_promised() {
+    let grow = |slope: f64| -> Vec<f64> { (0..75).map(|cycle| f64::from(cycle) * slope).collect() };
+    let limits = Limits {
+        tolerance: 2048.0,
+        grain: 16.0,
+    };
+    let judgement = judge(&grow(16.0), &[0.0; 40], limits);
+    assert_eq!(judgement.verdict, Verdict::None);
+    let smallest_leak = judgement.growth.unwrap().smallest_leak;
+    assert!(smallest_leak >= 2048.0, "{smallest_leak}");
+    for slope in [2064.0, 4096.0] {
+        let judgement = judge(&grow(slope), &[0.0; 40], limits);
+        assert_eq!(judgement.verdict, Verdict::Leak, "{judgement:?}");
+    }
 }
 
 #[test]

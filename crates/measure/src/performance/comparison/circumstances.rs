@@ -6,6 +6,7 @@
 use super::{Pair, is_alike};
 use crate::comparison::{Difference, Found, Weight, host_differences, short};
 use crate::performance::PerformanceResult;
+use crate::performance::figures::Figure;
 use crate::performance::result::{Model, Settings};
 
 /// Everything that differs, each thing once.
@@ -57,7 +58,30 @@ fn alone(older: &[PerformanceResult], newer: &[PerformanceResult], found: &mut F
     }
 }
 
+/// Whether nothing in machine, model, build profile and workload could explain a change.
+pub(super) fn are_same(a: &PerformanceResult, b: &PerformanceResult) -> bool {
+    let mut found = Found::default();
+    conditions(a, b, &mut found);
+    let mut differences = found.0.iter();
+    differences.all(|difference| difference.weight != Weight::Obstacle)
+}
+
 fn one(a: &PerformanceResult, b: &PerformanceResult, found: &mut Found) {
+    conditions(a, b, found);
+    let states = [a, b].map(|result| {
+        let state = if result.complete {
+            "carried out"
+        } else {
+            "interrupted"
+        };
+        Some(state.to_owned())
+    });
+    found.add(format!("run of {}", name(a)), Weight::Obstacle, states);
+    absent(a, b, found);
+}
+
+/// What they were measured on, and how.
+fn conditions(a: &PerformanceResult, b: &PerformanceResult, found: &mut Found) {
     let environments = [a, b].map(|result| &result.circumstances.environment);
     host_differences(&environments[0].host, &environments[1].host, found);
     let builds = environments.map(|environment| &environment.build);
@@ -74,16 +98,6 @@ fn one(a: &PerformanceResult, b: &PerformanceResult, found: &mut Found) {
     );
     models(&a.circumstances.model, &b.circumstances.model, found);
     settings(a, b, found);
-    let states = [a, b].map(|result| {
-        let state = if result.complete {
-            "carried out"
-        } else {
-            "interrupted"
-        };
-        Some(state.to_owned())
-    });
-    found.add(format!("run of {}", name(a)), Weight::Obstacle, states);
-    absent(a, b, found);
 }
 
 fn listed(names: &[String]) -> String {
@@ -142,21 +156,30 @@ fn settings(a: &PerformanceResult, b: &PerformanceResult, found: &mut Found) {
 
 /// Figures that one side has and the other lacks.
 fn absent(a: &PerformanceResult, b: &PerformanceResult, found: &mut Found) {
-    let value = |result: &PerformanceResult, name: &str| {
-        let value = result.figure(name)?.value?;
-        Some(format!("{value:.3}"))
-    };
     for (figure, known) in &a.figures {
         if known.better.is_none() {
             continue;
         }
-        let values = [value(a, figure), value(b, figure)];
-        let what = format!("{figure} of {}", name(a));
-        match values.each_ref().map(Option::is_some) {
+        let sides = [a, b].map(|result| result.figure(figure));
+        let is_known = sides.map(|side| side.is_some_and(|side| side.value.is_some()));
+        let is_too_small = sides[1].is_some_and(|side| side.needs.is_some());
+        let weight = match is_known {
+            // Two runs of the same length may well lie on both sides of what a percentile takes; the
+            // other figures are about the same requests.
+            [true, false] if is_too_small => Weight::Told,
             // Without it a loss would stay unseen.
-            [true, false] => found.add(what, Weight::Obstacle, values),
-            [false, true] => found.add(what, Weight::Told, values),
-            _ => {}
-        }
+            [true, false] => Weight::Obstacle,
+            [false, true] => Weight::Told,
+            _ => continue,
+        };
+        let values = sides.map(|side| side.and_then(told));
+        found.add(format!("{figure} of {}", name(a)), weight, values);
     }
+}
+
+/// A figure, or what it would take; nothing where it was not measured.
+fn told(figure: &Figure) -> Option<String> {
+    let value = figure.value.map(|value| format!("{value:.3}"));
+    let needs = |needs| format!("takes {needs} requests, there are {}", figure.count);
+    value.or_else(|| figure.needs.map(needs))
 }

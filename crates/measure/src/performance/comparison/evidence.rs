@@ -1,14 +1,28 @@
 //! What a row rests on: the values of both sides, on a scale on which less is better.
 
+use super::remedy::Extent;
 use super::{Drift, Pair, Rule};
 use crate::comparison::DRIFT_DEFAULT;
 use crate::performance::figures::{
-    Basis, Definition, Scale, Statistic, Unit, block_means, definitions, proportion, units,
+    Definition, Scale, Statistic, Unit, definitions, proportion, units,
 };
 use crate::performance::result::{PerformanceResult, Suite};
-use crate::scenario::Better;
+use crate::scenario::{Better, Judging};
 use crate::stats;
 use crate::stats::proportion::Proportion;
+
+impl Evidence {
+    /// Whether there is enough of it for an answer other than inconclusive, whatever the values are.
+    pub(super) fn can_decide(&self) -> bool {
+        let least = Judging::LEAST_RESTARTS as usize;
+        match &self.measured {
+            Measured::Levels { log_costs, .. } => {
+                log_costs.iter().all(|costs| costs.len() >= least)
+            }
+            Measured::Shares(counts) => counts.iter().all(|proportion| proportion.whole > 0),
+        }
+    }
+}
 
 /// The values of one figure on both sides, the baseline's first.
 pub(super) struct Evidence {
@@ -19,15 +33,15 @@ pub(super) struct Evidence {
     pub(super) better: Better,
     /// The figures as they are told.
     pub(super) values: [Option<f64>; 2],
+    pub(super) extents: [Extent; 2],
     pub(super) measured: Measured,
 }
 
 /// What the interval is made from.
 pub(super) enum Measured {
-    /// ln of a cost per unit.
+    /// ln of a cost per process.
     Levels {
         log_costs: [Vec<f64>; 2],
-        basis: Basis,
         drift: Drift,
         /// By how much the interval is widened, as a share.
         widening: f64,
@@ -61,6 +75,7 @@ pub(super) fn of(
                     unit: definition.unit,
                     better,
                     values,
+                    extents: [older, newer].map(Extent::of),
                     measured,
                 }),
                 Err(problem) => {
@@ -83,21 +98,9 @@ fn measured(
         return shares(definition, (older, newer));
     }
     let sides = [levels(definition, older)?, levels(definition, newer)?];
-    let basis = if sides.iter().all(|side| side.basis == Basis::Processes) {
-        Basis::Processes
-    } else {
-        Basis::Blocks
-    };
-    let is_bridged = rule.uses_reference
-        && basis == Basis::Processes
-        && sides.iter().all(Levels::has_references);
-    let drift = match definition.scale {
-        Scale::Size => Drift::Irrelevant,
-        Scale::Speed | Scale::InverseSpeed if is_bridged => Drift::Cancelled,
-        Scale::Speed | Scale::InverseSpeed => Drift::Allowed,
-    };
+    let drift = drift(definition.scale, (older, newer), &sides, rule);
     let widening = match drift {
-        Drift::Irrelevant => 0.0,
+        Drift::Irrelevant | Drift::InTurns => 0.0,
         Drift::Cancelled => rule.drift.unwrap_or(0.0),
         Drift::Allowed => rule.drift.unwrap_or(DRIFT_DEFAULT),
     };
@@ -108,10 +111,29 @@ fn measured(
     let log_costs = sides.map(|side| side.log_costs(sign, drift == Drift::Cancelled));
     Ok(Measured::Levels {
         log_costs,
-        basis,
         drift,
         widening,
     })
+}
+
+/// What cancels the machine's drift between the two sides.
+fn drift(scale: Scale, (older, newer): Pair<'_>, sides: &[Levels; 2], rule: Rule) -> Drift {
+    if scale == Scale::Size {
+        return Drift::Irrelevant;
+    }
+    let settings = [older, newer].map(|result| &result.circumstances.settings);
+    let [of_older, of_newer] = settings.map(|settings| settings.turns.as_ref());
+    let in_turns = of_older.is_some() && of_older == of_newer;
+    if in_turns && sides[0].numbers == sides[1].numbers {
+        return Drift::InTurns;
+    }
+    // What threads pay for meeting each other is not in the fixed computation.
+    let meets_nobody = settings.iter().all(|settings| settings.threads == 1);
+    if rule.uses_reference && meets_nobody && sides.iter().all(Levels::has_references) {
+        Drift::Cancelled
+    } else {
+        Drift::Allowed
+    }
 }
 
 fn shares(definition: &Definition<'_>, (older, newer): Pair<'_>) -> Result<Measured, String> {
@@ -132,12 +154,13 @@ fn shares(definition: &Definition<'_>, (older, newer): Pair<'_>) -> Result<Measu
     Ok(Measured::Shares(counts))
 }
 
-/// A level per unit of one side.
+/// A level per process of one side.
 struct Levels {
     values: Vec<f64>,
+    /// The numbers of the processes.
+    numbers: Vec<u32>,
     /// The fixed computation's time of each process; empty where one has none.
     references: Vec<f64>,
-    basis: Basis,
 }
 
 impl Levels {
@@ -168,8 +191,8 @@ fn levels(definition: &Definition<'_>, result: &PerformanceResult) -> Result<Lev
     let units = units(&result.processes, definition.wanted);
     let mut levels = Levels {
         values: Vec::new(),
+        numbers: Vec::new(),
         references: Vec::new(),
-        basis: Basis::Processes,
     };
     for unit in &units {
         let values = (definition.values)(unit);
@@ -177,18 +200,8 @@ fn levels(definition: &Definition<'_>, result: &PerformanceResult) -> Result<Lev
             continue;
         }
         levels.values.push(level(definition.statistic, &values)?);
+        levels.numbers.push(unit.process.number);
         levels.references.extend(reference(unit));
-    }
-    if let ([unit], Statistic::Mean | Statistic::Rate) = (units.as_slice(), definition.statistic) {
-        let blocks = block_means(&(definition.values)(unit));
-        if blocks.len() > 1 {
-            let levels_of_blocks = blocks
-                .iter()
-                .map(|mean| level(definition.statistic, &[*mean]));
-            levels.values = levels_of_blocks.collect::<Result<_, String>>()?;
-            levels.references.clear();
-            levels.basis = Basis::Blocks;
-        }
     }
     if levels
         .values

@@ -1,7 +1,7 @@
 //! From the values of both sides to a row with its verdict.
 
 use super::evidence::{Evidence, Measured};
-use super::{ChangeScale, Drift, Row, Rule};
+use super::{ChangeScale, Drift, ERROR_THRESHOLD, Row, Rule, remedy};
 use crate::performance::figures::Basis;
 use crate::record::Verdict;
 use crate::scenario::{Better, Judging};
@@ -16,18 +16,16 @@ pub(super) fn row(evidence: Evidence, rule: Rule, rows: usize) -> Row {
             log_costs,
             drift,
             widening,
-            ..
         } => levels(log_costs, *drift, *widening, rule, rows),
         Measured::Shares(counts) => shares(counts, evidence.better, rule, rows),
     };
+    let is_open = judged.verdict == Verdict::Inconclusive;
+    let remedy = is_open.then(|| remedy::of(&evidence, rule));
     let (basis, drift, units) = match &evidence.measured {
         Measured::Levels {
-            log_costs,
-            basis,
-            drift,
-            ..
+            log_costs, drift, ..
         } => (
-            *basis,
+            Basis::Processes,
             *drift,
             log_costs.each_ref().map(|costs| count(costs.len() as u64)),
         ),
@@ -48,7 +46,7 @@ pub(super) fn row(evidence: Evidence, rule: Rule, rows: usize) -> Row {
         better: evidence.better,
         verdict: judged.verdict,
         reason: judged.reason,
-        remedy: judged.remedy,
+        remedy,
         baseline,
         current,
         scale: judged.scale,
@@ -71,7 +69,6 @@ struct Judged {
     deciding: Option<Interval>,
     verdict: Verdict,
     reason: String,
-    remedy: Option<String>,
 }
 
 impl ChangeScale {
@@ -105,7 +102,13 @@ fn levels(
 ) -> Judged {
     let [older, newer] = log_costs;
     let at = |alpha| {
-        let interval = stats::welch_interval(older, newer, alpha)?;
+        let interval = if drift == Drift::InTurns {
+            let pairs = older.iter().zip(newer);
+            let changes: Vec<f64> = pairs.map(|(older, newer)| newer - older).collect();
+            stats::t_interval(&changes, alpha)?
+        } else {
+            stats::welch_interval(older, newer, alpha)?
+        };
         Some(Interval {
             center: interval.center,
             low: interval.low - widening.ln_1p(),
@@ -119,35 +122,13 @@ fn levels(
     };
     let units = older.len().min(newer.len());
     let decision = judge_interval(deciding, Control::Unknown, None, units, &judging);
-    let remedy = (decision.verdict == Verdict::Inconclusive).then(|| remedy(drift, units));
     Judged {
         scale: ChangeScale::Ratio,
         shown: at(ALPHA),
         deciding,
         verdict: decision.verdict,
         reason: decision.reason,
-        remedy,
     }
-}
-
-/// What would make an interval of levels narrower.
-fn remedy(drift: Drift, units: usize) -> String {
-    if units < Judging::LEAST_RESTARTS as usize {
-        return format!(
-            "measure with at least {} processes on both sides (--restarts)",
-            Judging::LEAST_RESTARTS
-        );
-    }
-    let remedy = match drift {
-        Drift::Allowed => {
-            "measure both sides anew with this version, which times a fixed computation beside \
-             the requests; or state what the machine's drift is with --drift, when you know it"
-        }
-        Drift::Cancelled | Drift::Irrelevant => {
-            "measure both sides with more processes (--restarts) on a quieter machine"
-        }
-    };
-    remedy.to_owned()
 }
 
 /// Shares have no ratio when one of them is zero: they are subtracted.
@@ -162,10 +143,14 @@ fn shares(counts: &[Proportion; 2], better: Better, rule: Rule, rows: usize) -> 
         interval.filter(|interval| interval.center.is_finite())
     };
     let deciding = at(ALPHA / rows as f64);
+    let threshold = match better {
+        // Of all shares, errors alone are better fewer.
+        Better::Lower => rule.threshold.min(ERROR_THRESHOLD),
+        Better::Higher => rule.threshold,
+    };
     let verdict = deciding.map_or(Verdict::Inconclusive, |interval| {
-        answer(&interval, rule.threshold)
+        answer(&interval, threshold)
     });
-    let threshold = rule.threshold * 100.0;
     let reason = deciding.map_or_else(
         || "there are no requests on one side".to_owned(),
         |cost| {
@@ -178,7 +163,8 @@ fn shares(counts: &[Proportion; 2], better: Better, rule: Rule, rows: usize) -> 
             };
             format!(
                 "the simultaneous interval of the difference ({low:+.2} … {high:+.2} percentage \
-                 points) {what} ±{threshold:.2}"
+                 points) {what} ±{:.2}",
+                threshold * 100.0
             )
         },
     );
@@ -188,8 +174,6 @@ fn shares(counts: &[Proportion; 2], better: Better, rule: Rule, rows: usize) -> 
         deciding,
         verdict,
         reason,
-        remedy: (verdict == Verdict::Inconclusive)
-            .then(|| "measure both sides with more requests".to_owned()),
     }
 }
 

@@ -2,8 +2,13 @@
 
 use super::definitions::Wanted;
 use crate::performance::samples::{Process, Request, Run};
+use crate::stats;
 use crate::stats::trend::trend;
 use crate::verdict::ALPHA;
+
+/// Most values between all pairs of which slopes are taken: twice as many have four times the slopes, and
+/// the figure is taken anew whenever a result is saved.
+const VALUES_MAX: usize = 500;
 
 /// A process and some of its runs, at least one.
 pub(in crate::performance) struct Unit<'a> {
@@ -127,13 +132,22 @@ pub(super) fn model_bytes(unit: &Unit<'_>) -> Option<f64> {
 }
 
 /// By how much anonymous memory grows per request, in bytes: the median slope between all pairs of
-/// readings.
+/// readings, or of blocks of readings where there are many.
 pub(super) fn growth_per_request_bytes(unit: &Unit<'_>) -> Option<f64> {
     let readings = unit.runs.iter().flat_map(|run| &run.memory);
     let values: Vec<f64> = readings
         .map(|reading| Some(reading.anonymous_bytes? as f64))
         .collect::<Option<_>>()?;
-    Some(trend(&values, ALPHA)?.slope.center)
+    let (values, length) = in_blocks(&values);
+    Some(trend(&values, ALPHA)?.slope.center / length as f64)
+}
+
+/// At most [`VALUES_MAX`] means of equally many neighbours, and how many these are. What is left over at
+/// the end is left out.
+fn in_blocks(values: &[f64]) -> (Vec<f64>, usize) {
+    let length = values.len().div_ceil(VALUES_MAX).max(1);
+    let blocks = values.chunks_exact(length);
+    (blocks.filter_map(stats::mean).collect(), length)
 }
 
 /// When the last request of a run was sent.
@@ -157,4 +171,21 @@ fn ends_in_window(run: &Run) -> Vec<u64> {
 
 fn milliseconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_values_are_taken_in_blocks_and_few_one_by_one() {
+        let line = |count: u32| -> Vec<f64> { (0..count).map(f64::from).collect() };
+        let few = line(500);
+        assert_eq!(in_blocks(&few), (few.clone(), 1));
+        let (blocks, length) = in_blocks(&line(12_345));
+        assert!(blocks.len() <= VALUES_MAX && blocks.len() > VALUES_MAX / 2);
+        let slope = trend(&blocks, ALPHA).unwrap().slope.center / length as f64;
+        assert!((slope - 1.0).abs() < 1e-9, "{slope}");
+        assert_eq!(in_blocks(&[]), (Vec::new(), 1));
+    }
 }

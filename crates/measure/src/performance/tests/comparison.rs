@@ -1,6 +1,6 @@
 use super::super::comparison::{Drift, PerformanceComparison, Rule, compare};
 use super::super::samples::Ending;
-use super::super::{PerformanceResult, Suite};
+use super::super::{PerformanceResult, Settings, Suite};
 use super::{close, inference, result_of};
 use crate::comparison::Weight;
 use crate::record::Verdict;
@@ -70,11 +70,53 @@ fn without_the_fixed_computation_the_drift_is_allowed_for() {
         (memory.drift, memory.verdict),
         (Drift::Irrelevant, Verdict::NoDifference)
     );
+    // Nor does the fixed computation tell what threads pay for meeting each other.
+    let on_two = |mut result: PerformanceResult| {
+        result.circumstances.settings.threads = 2;
+        result
+    };
+    let [older, newer] = [inference(1, 1.0, 1.0), inference(2, 1.1, 1.0)].map(on_two);
+    let on_two = compared(&older, &newer, RULE);
+    assert!(on_two.rows.iter().all(|row| row.drift != Drift::Cancelled));
+    assert!(!on_two.has(Verdict::Slower), "{:?}", on_two.rows);
     let stated = Rule {
         drift: Some(0.0),
         ..rule
     };
     assert!(compared(&baseline, &inference(2, 1.1, 1.0), stated).has(Verdict::Slower));
+}
+
+#[test]
+fn what_was_measured_in_turns_is_compared_pair_by_pair() {
+    // A machine whose speed changes by a fifth between pairs, and an engine on two threads.
+    let side = |seed: u64, program: f64, turns: &str| {
+        let mut processes = inference(seed, 1.0, program).processes;
+        for process in processes.iter_mut().step_by(3) {
+            for request in &mut process.runs[0].requests {
+                request.latency_ns = request.latency_ns * 6 / 5;
+            }
+        }
+        let mut result = result_of(Suite::Inference, processes);
+        result.circumstances.settings.threads = 2;
+        result.circumstances.settings.turns = Some(turns.to_owned());
+        result
+    };
+    let older = side(1, 1.0, "a");
+    let slower = compared(&older, &side(2, 1.05, "a"), RULE);
+    let row = slower
+        .rows
+        .iter()
+        .find(|row| row.figure == "p50_latency_ms");
+    let row = row.unwrap();
+    assert_eq!((row.drift, row.verdict), (Drift::InTurns, Verdict::Slower));
+    assert!(!compared(&older, &side(2, 1.0, "a"), RULE).has(Verdict::Slower));
+    // Turns of another run, or a process that is missing, make no pairs.
+    let elsewhere = compared(&older, &side(2, 1.05, "b"), RULE);
+    assert!(!elsewhere.has(Verdict::Slower), "{:?}", elsewhere.rows);
+    let mut cut = side(2, 1.05, "a");
+    cut.processes.pop();
+    let cut = compared(&older, &cut, RULE);
+    assert!(cut.rows.iter().all(|row| row.drift != Drift::InTurns));
 }
 
 #[test]
@@ -90,7 +132,77 @@ fn too_few_processes_give_no_answer() {
         "{}",
         row.reason
     );
-    assert!(row.remedy.as_ref().unwrap().contains("--restarts"));
+}
+
+/// The advice for the times of `newer` against those of a fast program.
+fn advice(newer: &PerformanceResult, rule: Rule) -> String {
+    let mut older = inference(1, 1.0, 1.0);
+    older.benchmark_type = newer.benchmark_type;
+    let comparison = compared(&older, newer, rule);
+    let mut rows = comparison.rows.into_iter();
+    let row = rows.find(|row| row.figure == "avg_latency_ms").unwrap();
+    assert_eq!(row.verdict, Verdict::Inconclusive, "{}", row.reason);
+    row.remedy.unwrap()
+}
+
+#[test]
+fn what_kept_the_processes_few_is_what_is_advised_to_change() {
+    type Change = fn(&mut Settings);
+    let changes: [(Change, &str); 4] = [
+        (|settings| settings.processes = 3, "--restarts 8"),
+        (
+            |settings| settings.requests = None,
+            "a longer --duration, as its time held 3 of 8 processes",
+        ),
+        (|settings| settings.requests = Some(3), "--iterations 8"),
+        (|_| {}, "comes to its end"),
+    ];
+    for (change, told) in changes {
+        let mut few = inference(2, 1.0, 1.5);
+        few.processes.truncate(3);
+        change(&mut few.circumstances.settings);
+        let advice = advice(&few, RULE);
+        assert!(
+            advice.starts_with("measure the current side with "),
+            "{advice}"
+        );
+        assert!(advice.contains(told), "{advice}");
+        let options = advice.matches("--").count();
+        assert!(options <= 1, "nothing else helps: {advice}");
+    }
+}
+
+#[test]
+fn what_cannot_cancel_the_drift_is_not_advised() {
+    // Slower by less than the machine may have drifted.
+    let drifted = |suite: Suite| {
+        let mut processes = inference(2, 1.1, 1.0).processes;
+        for process in &mut processes {
+            process.references_ns.clear();
+        }
+        result_of(suite, processes)
+    };
+    for suite in [Suite::Inference, Suite::Memory] {
+        let told = advice(&drifted(suite), RULE);
+        assert!(
+            told.contains("--against") && told.contains("--drift"),
+            "{told}"
+        );
+    }
+    // A cache is one process, whether it times the fixed computation or not.
+    let mut processes = inference(2, 1.1, 1.0).processes;
+    processes.truncate(1);
+    let told = advice(&result_of(Suite::Cache, processes), RULE);
+    assert!(
+        !told.contains("--against") && !told.contains("--restarts"),
+        "{told}"
+    );
+    let rule = Rule {
+        uses_reference: false,
+        ..RULE
+    };
+    let told = advice(&inference(2, 1.1, 1.0), rule);
+    assert!(told.contains("leave out --no-reference"), "{told}");
 }
 
 #[test]
@@ -152,7 +264,7 @@ fn what_could_explain_a_change_is_an_obstacle() {
 }
 
 #[test]
-fn a_figure_that_went_away_is_an_obstacle() {
+fn a_percentile_that_takes_more_requests_is_told() {
     let older = inference(1, 1.0, 1.0);
     let mut shorter = older.processes.clone();
     for process in &mut shorter {
@@ -160,31 +272,45 @@ fn a_figure_that_went_away_is_an_obstacle() {
     }
     let newer = result_of(Suite::Inference, shorter);
     let comparison = compared(&older, &newer, RULE);
+    assert_eq!(comparison.obstacles().count(), 0);
+    let told = |what: &str| {
+        let mut differences = comparison.differences.iter();
+        differences.find(|one| one.what == what).unwrap()
+    };
+    let percentile = told("p90_latency_ms of inference on candle");
+    let current = &percentile.candidate;
+    assert!(current.starts_with("takes 36 requests, "), "{current}");
+    assert!(!comparison.rows.is_empty());
+}
+
+#[test]
+fn a_figure_that_went_away_is_an_obstacle() {
+    let older = inference(1, 1.0, 1.0);
+    let mut newer = older.clone();
+    newer.figures.remove("p90_latency_ms");
+    let comparison = compared(&older, &newer, RULE);
     let obstacles: Vec<&str> = comparison
         .obstacles()
         .map(|one| one.what.as_str())
         .collect();
-    assert_eq!(
-        obstacles,
-        [
-            "p90_first_token_ms of inference on candle",
-            "p90_latency_ms of inference on candle"
-        ]
-    );
+    assert_eq!(obstacles, ["p90_latency_ms of inference on candle"]);
+}
+
+/// The inference suite, in which `failed` requests of each run were not answered.
+fn failing(failed: usize, runs: usize) -> PerformanceResult {
+    let mut processes = inference(1, 1.0, 1.0).processes;
+    for process in &mut processes {
+        for request in &mut process.runs[0].requests[..failed] {
+            request.ending = Ending::Failed;
+        }
+        process.runs = vec![process.runs[0].clone(); runs];
+    }
+    result_of(Suite::Inference, processes)
 }
 
 #[test]
 fn errors_are_compared_as_shares() {
-    let with = |failed: usize| {
-        let mut processes = inference(1, 1.0, 1.0).processes;
-        for process in &mut processes {
-            for request in &mut process.runs[0].requests[..failed] {
-                request.ending = Ending::Failed;
-            }
-        }
-        result_of(Suite::Inference, processes)
-    };
-    let comparison = compared(&with(0), &with(6), RULE);
+    let comparison = compared(&failing(0, 1), &failing(6, 1), RULE);
     let row = comparison
         .rows
         .iter()
@@ -192,11 +318,25 @@ fn errors_are_compared_as_shares() {
         .unwrap();
     assert_eq!(row.verdict, Verdict::Slower);
     close(row.change, 6.0 / 13.0);
-    let none = compared(&with(0), &with(0), RULE);
+    let none = compared(&failing(0, 1), &failing(0, 1), RULE);
     assert!(none.rows.iter().all(|row| row.figure != "error_rate"));
     assert!(
         none.notes
             .iter()
             .any(|note| note.contains("no request failed"))
     );
+}
+
+#[test]
+fn errors_are_worse_however_large_the_threshold_of_times_is() {
+    let rule = Rule {
+        threshold: 0.10,
+        ..RULE
+    };
+    // 40 of 520 are fewer than 10 %.
+    let comparison = compared(&failing(0, 5), &failing(1, 5), rule);
+    let mut rows = comparison.rows.iter();
+    let row = rows.find(|row| row.figure == "error_rate").unwrap();
+    assert_eq!(row.verdict, Verdict::Slower, "{}", row.reason);
+    assert!(row.reason.contains("±0.10"), "{}", row.reason);
 }

@@ -1,7 +1,9 @@
 //! How a suite's latency changed from run to run.
 //!
-//! Absolute times wander with the machine: a step here is a reason to compare, not a verdict.
+//! Absolute times wander with the machine: a step here is a reason to compare, not a verdict. Runs on
+//! another machine or with other settings are not shown: their step would be no reason.
 
+use inferno_measure::performance::comparison::are_of_one_history;
 use inferno_measure::performance::{PerformanceResult, Point};
 use maud::{Markup, html};
 
@@ -11,7 +13,7 @@ use crate::html::blocks::printable;
 /// The figure that is followed.
 const FIGURE: &str = "avg_latency_ms";
 
-/// A plot for each of `results` that `earlier` has other runs of, of the same model and backend.
+/// A plot for each of `results` that `earlier` has other runs of, under the same circumstances.
 pub(super) fn plots(results: &[PerformanceResult], earlier: &[PerformanceResult]) -> Markup {
     html! { @for result in results { (one(result, earlier)) } }
 }
@@ -19,7 +21,7 @@ pub(super) fn plots(results: &[PerformanceResult], earlier: &[PerformanceResult]
 fn one(result: &PerformanceResult, earlier: &[PerformanceResult]) -> Markup {
     let mut runs: Vec<&PerformanceResult> = earlier
         .iter()
-        .filter(|other| is_same(result, other) && other.timestamp != result.timestamp)
+        .filter(|other| are_of_one_history(result, other) && other.timestamp != result.timestamp)
         .collect();
     runs.push(result);
     runs.sort_by(|a, b| a.timestamp.cmp(&b.timestamp));
@@ -65,17 +67,4 @@ fn point(index: usize, run: &PerformanceResult) -> Option<Point> {
         low: figure.low,
         high: figure.high,
     })
-}
-
-/// Whether two results are runs of the same thing.
-fn is_same(a: &PerformanceResult, b: &PerformanceResult) -> bool {
-    let key = |result: &PerformanceResult| {
-        let model = &result.circumstances.model;
-        (
-            result.benchmark_type,
-            model.backend.clone(),
-            model.sha256.clone(),
-        )
-    };
-    key(a) == key(b)
 }
