@@ -27,7 +27,7 @@ use crate::scenario::Judging;
 use crate::stats::aligned_rank::{self, Triple};
 use crate::stats::{self, Interval, IntervalKind};
 
-pub(crate) use decide::{Decision, answer};
+pub(crate) use decide::{Decision, answer, percent, ratios};
 use decide::{Evidence, Trust, decide};
 
 /// Version of the judgement; raised whenever the same samples would be judged otherwise, in a figure

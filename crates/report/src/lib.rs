@@ -18,6 +18,7 @@ mod expectations;
 mod figures;
 mod headline;
 pub mod hints;
+mod hosts;
 mod html;
 mod markdown;
 mod metrics;
@@ -27,5 +28,5 @@ mod terminal;
 
 pub use benchmarks::benchmarks;
 pub use html::html;
-pub use markdown::{comparison_markdown, markdown};
-pub use terminal::{Style, comparison_terminal, suitability, terminal};
+pub use markdown::{comparison_markdown, hosts_markdown, markdown};
+pub use terminal::{Style, comparison_terminal, hosts_terminal, suitability, terminal};
