@@ -21,7 +21,7 @@ use inferno_pgo::stage::Reuse;
 use inferno_report::exchange;
 
 use crate::error::{Error, Result};
-use crate::{print, project};
+use crate::{print, project, reports};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -284,13 +284,8 @@ fn programs(arguments: &Arguments, baseline: &Path, candidate: &Path) -> Result<
         },
     })?;
     let (record, output) = (&finished.record, &finished.output);
-    let write =
-        |path: &Path, text: String| inferno_measure::write_atomically(path, text.as_bytes());
-    write(&output.report(), inferno_report::markdown(record))?;
-    write(&output.page(), inferno_report::html(record))?;
-    eprintln!("record: {}", output.record().display());
-    eprintln!("report: {}", output.report().display());
-    eprintln!("page: {}", output.page().display());
+    reports::write(record, output)?;
+    reports::tell(output);
     let names = [baseline, candidate].map(|path| path.display().to_string());
     let mut comparison = comparison::of_record(record, [&names[0], &names[1]]);
     comparison.notes.extend(finished.notes);

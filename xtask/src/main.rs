@@ -15,6 +15,7 @@ mod model;
 mod pgo;
 mod print;
 mod project;
+mod reports;
 mod setup;
 mod test;
 
