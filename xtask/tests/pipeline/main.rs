@@ -6,6 +6,7 @@
 mod calibrate;
 mod compare;
 mod criterion;
+mod dist;
 mod doctor;
 mod flags;
 mod guards;
