@@ -1,4 +1,7 @@
-//! `cargo xtask compare A B`: which of two programs, records or Criterion baselines is faster.
+//! `cargo xtask compare A B`: which of two programs, records or Criterion baselines is faster; with
+//! `--merge`, the same pair on several hosts.
+
+mod merge;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +12,7 @@ use inferno_measure::comparison::{self, Comparison};
 use inferno_measure::record::Verdict;
 use inferno_measure::scenario::Pin;
 use inferno_pgo::compare::operand::{self, Operand};
-use inferno_pgo::compare::programs::{self, CommandLine, Finished, Workload};
+use inferno_pgo::compare::programs::{self, CommandLine, Workload};
 use inferno_pgo::compare::results::{self, Obstacles, Rule};
 use inferno_pgo::exit;
 use inferno_pgo::spec::{Spec, duration};
@@ -18,16 +21,20 @@ use inferno_pgo::stage::Reuse;
 use inferno_report::exchange;
 
 use crate::error::{Error, Result};
-use crate::{print, project};
+use crate::{print, project, reports};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// What is there today: a program, a record, or a baseline such as target/criterion:main
-    #[arg(value_name = "OLD")]
-    baseline: PathBuf,
-    /// What may replace it: another of the same kind
-    #[arg(value_name = "NEW")]
-    candidate: PathBuf,
+    #[command(flatten)]
+    sides: Sides,
+    /// Put records of one pair from several hosts side by side, and pool them
+    #[arg(
+        long,
+        value_name = "RECORD",
+        num_args = 1..,
+        conflicts_with_all = ["baseline", "candidate", "args"]
+    )]
+    merge: Vec<PathBuf>,
     #[command(flatten)]
     sampling: SamplingArguments,
     /// The smallest effect that matters, as a share; 0.01, or the spec's
@@ -37,8 +44,8 @@ pub(crate) struct Arguments {
     /// share; 0.15 without it
     #[arg(long, value_name = "SHARE", value_parser = drift)]
     drift: Option<f64>,
-    /// Records: compare though they contradict themselves or differ in machine, inputs, compilers,
-    /// flags or declarations
+    /// Records: compare though they contradict themselves or differ in machine (but with --merge),
+    /// inputs, compilers, flags or declarations
     #[arg(long)]
     force: bool,
     /// How to print the answer
@@ -50,6 +57,17 @@ pub(crate) struct Arguments {
     /// Arguments of both programs
     #[arg(last = true, value_name = "ARGS")]
     args: Vec<String>,
+}
+
+/// The two sides of a comparison: both, or none with `--merge`.
+#[derive(Debug, Args)]
+struct Sides {
+    /// What is there today: a program, a record, or a baseline such as target/criterion:main
+    #[arg(value_name = "OLD", required_unless_present = "merge")]
+    baseline: Option<PathBuf>,
+    /// What may replace it: another of the same kind
+    #[arg(value_name = "NEW", required_unless_present = "merge")]
+    candidate: Option<PathBuf>,
 }
 
 /// How two programs are measured.
@@ -114,11 +132,15 @@ impl Arguments {
         Rule {
             threshold: self.threshold,
             drift: self.drift,
-            obstacles: if self.force {
-                Obstacles::Tell
-            } else {
-                Obstacles::Refuse
-            },
+            obstacles: self.obstacles(),
+        }
+    }
+
+    fn obstacles(&self) -> Obstacles {
+        if self.force {
+            Obstacles::Tell
+        } else {
+            Obstacles::Refuse
         }
     }
 
@@ -174,10 +196,11 @@ fn refuse(given: &[(&str, bool)], belong_to: &str) -> Result<()> {
 pub(crate) const DEFAULT_TIME: Duration = Duration::from_mins(1);
 
 pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
-    let operands = [
-        Operand::of(&arguments.baseline)?,
-        Operand::of(&arguments.candidate)?,
-    ];
+    let (Some(baseline), Some(candidate)) = (&arguments.sides.baseline, &arguments.sides.candidate)
+    else {
+        return merge::run(arguments);
+    };
+    let operands = [Operand::of(baseline)?, Operand::of(candidate)?];
     operand::subject_of([&operands[0], &operands[1]])?;
     let comparison = match &operands {
         [Operand::Record(older), Operand::Record(newer)] => {
@@ -200,30 +223,33 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
         }
         _ => {
             arguments.refuse_what_bridges()?;
-            programs(arguments)?
+            programs(arguments, baseline, candidate)?
         }
     };
     print_as(&comparison, arguments.format)?;
-    Ok(exit_code(&comparison, arguments.strict))
+    Ok(exit_code(
+        |verdict| comparison.has(verdict),
+        arguments.strict,
+    ))
 }
 
 /// A loss weighs more than not knowing.
-fn exit_code(comparison: &Comparison, strict: bool) -> u8 {
-    if comparison.has(Verdict::Slower) {
+fn exit_code(has: impl Fn(Verdict) -> bool, strict: bool) -> u8 {
+    if has(Verdict::Slower) {
         exit::SLOWER
-    } else if strict && comparison.has(Verdict::Inconclusive) {
+    } else if strict && has(Verdict::Inconclusive) {
         exit::INCONCLUSIVE
     } else {
         exit::ANSWERED
     }
 }
 
-fn programs(arguments: &Arguments) -> Result<Comparison> {
+fn programs(arguments: &Arguments, baseline: &Path, candidate: &Path) -> Result<Comparison> {
     let sampling = &arguments.sampling;
     let name = sampling
         .name
         .clone()
-        .unwrap_or_else(|| programs::file_name(&arguments.candidate));
+        .unwrap_or_else(|| programs::file_name(candidate));
     let workload = match &sampling.spec {
         Some(spec) => Workload::Spec {
             spec: Box::new(Spec::load(spec)?),
@@ -244,8 +270,8 @@ fn programs(arguments: &Arguments) -> Result<Comparison> {
     };
     let out = sampling.out.clone();
     let finished = programs::run(&programs::Options {
-        baseline: arguments.baseline.clone(),
-        candidate: arguments.candidate.clone(),
+        baseline: baseline.to_owned(),
+        candidate: candidate.to_owned(),
         workload,
         out: out.unwrap_or_else(|| project::default_comparison(&name)),
         name,
@@ -257,25 +283,13 @@ fn programs(arguments: &Arguments) -> Result<Comparison> {
             Reuse::Unchanged
         },
     })?;
-    write_reports(&finished)?;
-    let names = [&arguments.baseline, &arguments.candidate];
-    let names = names.map(|path| path.display().to_string());
-    let mut comparison = comparison::of_record(&finished.record, [&names[0], &names[1]]);
+    let (record, output) = (&finished.record, &finished.output);
+    reports::write(record, output)?;
+    reports::tell(output);
+    let names = [baseline, candidate].map(|path| path.display().to_string());
+    let mut comparison = comparison::of_record(record, [&names[0], &names[1]]);
     comparison.notes.extend(finished.notes);
     Ok(comparison)
-}
-
-/// Writes the reports beside the record, and says where they are.
-pub(crate) fn write_reports(finished: &Finished) -> Result<()> {
-    let (record, output) = (&finished.record, &finished.output);
-    let write =
-        |path: &Path, text: String| inferno_measure::write_atomically(path, text.as_bytes());
-    write(&output.report(), inferno_report::markdown(record))?;
-    write(&output.page(), inferno_report::html(record))?;
-    eprintln!("record: {}", output.record().display());
-    eprintln!("report: {}", output.report().display());
-    eprintln!("page: {}", output.page().display());
-    Ok(())
 }
 
 fn print_as(comparison: &Comparison, format: Format) -> Result<()> {
@@ -287,11 +301,7 @@ fn print_as(comparison: &Comparison, format: Format) -> Result<()> {
         Format::Bmf => exchange::bencher(comparison),
         Format::Github => exchange::github(comparison),
         Format::Benchstat => exchange::benchstat(comparison),
-        Format::Json => {
-            serde_json::to_string_pretty(comparison)
-                .map_err(|error| Error::Check(error.to_string()))?
-                + "\n"
-        }
+        Format::Json => json(serde_json::to_string_pretty(comparison))?,
     };
     let is_exchange = matches!(format, Format::Bmf | Format::Github | Format::Benchstat);
     if is_exchange && exchange::is_empty(comparison) {
@@ -301,6 +311,10 @@ fn print_as(comparison: &Comparison, format: Format) -> Result<()> {
     }
     print::write(&text);
     Ok(())
+}
+
+fn json(text: serde_json::Result<String>) -> Result<String> {
+    Ok(text.map_err(|error| Error::Check(error.to_string()))? + "\n")
 }
 
 fn share(text: &str) -> std::result::Result<f64, String> {

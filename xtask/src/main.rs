@@ -7,6 +7,7 @@
 mod bench;
 mod calibrate;
 mod compare;
+mod dist;
 mod doctor;
 mod error;
 mod fuzz;
@@ -15,6 +16,7 @@ mod model;
 mod pgo;
 mod print;
 mod project;
+mod reports;
 mod setup;
 mod test;
 
@@ -40,6 +42,8 @@ enum Command {
     Calibrate(calibrate::Arguments),
     /// Say which of two programs, records or Criterion baselines is faster
     Compare(Box<compare::Arguments>),
+    /// Build, verify, guard and pack the optimised programs of a release
+    Dist(dist::Arguments),
     /// Run the benchmarks: with the right features, model and budget, and a table at the end
     Bench(bench::Arguments),
     /// List or fetch the models that specs name
@@ -76,6 +80,7 @@ fn run(command: Command) -> Result<u8> {
         Command::Pgo(arguments) => pgo::run(*arguments),
         Command::Calibrate(arguments) => calibrate::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Dist(arguments) => dist::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Model(arguments) => model::run(&arguments),
         Command::Setup(arguments) => setup::run(&arguments),

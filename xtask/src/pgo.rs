@@ -18,7 +18,7 @@ use inferno_pgo::spec::{Spec, duration};
 use inferno_pgo::stage::Reuse;
 
 use crate::error::{Error, Result};
-use crate::project;
+use crate::{project, reports};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -288,12 +288,10 @@ fn whole(arguments: &RunArguments) -> Result<u8> {
         return Ok(exit::ANSWERED);
     }
     let finished = pipeline::run(&options)?;
-    write_reports(&finished)?;
     let Finished { record, output } = &finished;
+    reports::write(record, output)?;
     judge::print(record, arguments.sampling.format())?;
-    eprintln!("record: {}", output.record().display());
-    eprintln!("report: {}", output.report().display());
-    eprintln!("page: {}", output.page().display());
+    reports::tell(output);
     let code = arguments.sampling.exit_code(record);
     criterion(&options, finished, code)
 }
@@ -302,7 +300,9 @@ fn whole(arguments: &RunArguments) -> Result<u8> {
 /// stays closed, whatever comes of this.
 fn criterion(options: &Options, finished: Finished, code: u8) -> Result<u8> {
     let looked = pipeline::run_criterion(options, finished).and_then(|finished| {
-        finished.as_ref().map(write_reports).transpose()?;
+        if let Some(Finished { record, output }) = &finished {
+            reports::write(record, output)?;
+        }
         Ok(finished.is_some())
     });
     match looked {
@@ -317,15 +317,6 @@ fn criterion(options: &Options, finished: Finished, code: u8) -> Result<u8> {
         }
     }
     Ok(code)
-}
-
-fn write_reports(Finished { record, output }: &Finished) -> inferno_measure::Result<()> {
-    inferno_measure::write_atomically(
-        &output.report(),
-        inferno_report::markdown(record).as_bytes(),
-    )?;
-    inferno_measure::write_atomically(&output.page(), inferno_report::html(record).as_bytes())?;
-    Ok(())
 }
 
 fn noise(arguments: &SamplingArguments) -> Result<u8> {

@@ -40,5 +40,10 @@ pub(crate) fn default_comparison(name: &str) -> PathBuf {
     root().join("target/compare").join(name)
 }
 
+/// The output directory of a release without `--out`.
+pub(crate) fn default_dist() -> PathBuf {
+    root().join("target/dist")
+}
+
 /// The model of the default spec.
 pub(crate) const DEFAULT_MODEL: &str = "smollm2-135m";

@@ -3,11 +3,12 @@
 //! Takes a spec, an arm and its flags; gives the binary with what the compiler said. Every build
 //! of a run goes through [`build`], so that arms cannot differ in anything but their flags.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
+use cargo_metadata::camino::Utf8PathBuf;
 use cargo_metadata::{Message, TargetKind};
 use inferno_measure::process::{Command, Output};
 use inferno_measure::write_atomically;
@@ -58,6 +59,9 @@ pub struct Workshop {
     pub target: String,
     /// Flags common to every arm.
     pub shared: SharedFlags,
+    /// What build scripts and C compilers take for the present, in seconds since 1970
+    /// (`SOURCE_DATE_EPOCH`); the caller's own where absent.
+    pub source_date_s: Option<u64>,
     /// Where the results go.
     pub output: OutputDir,
 }
@@ -145,6 +149,32 @@ fn linked_copies(executable: &Path) -> Result<Vec<PathBuf>> {
     Ok(copies)
 }
 
+/// A package whose code is in a binary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Linked {
+    /// cargo's own name for it, such as `registry+https://…#name@1.0.0`.
+    pub(crate) id: String,
+    /// Its manifest.
+    pub(crate) manifest: PathBuf,
+}
+
+/// The packages that were compiled for the target of `arm`, by id: what is in its binary, and
+/// neither build scripts nor what these and macros were compiled from.
+///
+/// # Errors
+/// See [`build`].
+pub(crate) fn linked(
+    workshop: &Workshop,
+    arm: &Arm,
+    progress: &mut Progress,
+) -> Result<Vec<Linked>> {
+    let (_, messages) = compile(workshop, arm, None, progress)?;
+    let linked = messages.linked.into_iter();
+    Ok(linked
+        .map(|(id, manifest)| Linked { id, manifest })
+        .collect())
+}
+
 fn compile(
     workshop: &Workshop,
     arm: &Arm,
@@ -182,6 +212,8 @@ struct Messages {
     executable: Option<PathBuf>,
     warnings: Vec<String>,
     freshness: Freshness,
+    /// Manifests by package id.
+    linked: BTreeMap<String, PathBuf>,
     log: String,
 }
 
@@ -215,6 +247,7 @@ fn run(
         executable: None,
         warnings: Vec::new(),
         freshness: Freshness::Fresh,
+        linked: BTreeMap::new(),
         log: format!("{}\n", command.display()),
     };
     std::thread::scope(|scope| {
@@ -226,7 +259,7 @@ fn run(
         let mut crates = BTreeSet::new();
         for line in lines {
             match line {
-                Line::Json(line) => messages.json(&line, &workshop.spec),
+                Line::Json(line) => messages.json(&line, workshop),
                 Line::Text(line) => messages.text(&line, &mut crates, progress),
                 Line::Ended => break,
             }
@@ -240,13 +273,23 @@ fn run(
 }
 
 impl Messages {
-    fn json(&mut self, line: &str, spec: &Spec) {
+    fn json(&mut self, line: &str, workshop: &Workshop) {
         match serde_json::from_str(line) {
             Ok(Message::CompilerArtifact(artifact)) => {
                 if !artifact.fresh {
                     self.freshness = Freshness::Compiled;
                 }
-                let target = spec.target();
+                // As the target is always named, what is compiled for it has a directory of its own.
+                let of_target = |file: &Utf8PathBuf| {
+                    let mut parts = file.components();
+                    parts.any(|part| part.as_str() == workshop.target)
+                };
+                if artifact.filenames.iter().any(of_target) {
+                    let manifest = artifact.manifest_path.clone().into();
+                    self.linked
+                        .insert(artifact.package_id.repr.clone(), manifest);
+                }
+                let target = workshop.spec.target();
                 let kind = if target.bin.is_some() {
                     TargetKind::Bin
                 } else {
@@ -327,6 +370,9 @@ fn command(workshop: &Workshop, arm: &Arm, capture: Option<&Path>) -> Result<Com
         Some(archive) => command.env(LLD_ARCHIVE_VARIABLE, archive),
         None => command.env_remove(LLD_ARCHIVE_VARIABLE),
     };
+    if let Some(date_s) = workshop.source_date_s {
+        command = command.env("SOURCE_DATE_EPOCH", date_s.to_string());
+    }
     if !target.features.is_empty() {
         command = command.args(["--features", &target.features.join(",")]);
     }

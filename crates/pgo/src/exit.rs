@@ -6,9 +6,10 @@ pub const ANSWERED: u8 = 0;
 pub const INTERNAL: u8 = 1;
 /// Wrong usage, a bad spec or a bad record.
 pub const USAGE: u8 = 2;
-/// The candidate is slower (`compare`; `pgo` only with `--gate`).
+/// The candidate is slower (`compare`, `dist`; `pgo` only with `--gate`).
 pub const SLOWER: u8 = 10;
-/// No verdict could be reached (`compare` only with `--strict`, `pgo` only with `--gate`).
+/// No verdict could be reached (`compare` only with `--strict`, `pgo` only with `--gate`, `dist` for a
+/// guard that was not measured).
 pub const INCONCLUSIVE: u8 = 11;
 /// A tool is missing or has the wrong version.
 pub const TOOL_MISSING: u8 = 20;

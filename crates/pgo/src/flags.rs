@@ -64,7 +64,20 @@ impl Arm {
 
 /// Flags that every arm shares: the user's own, then the spec's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SharedFlags(Vec<String>);
+pub struct SharedFlags {
+    flags: Vec<String>,
+    /// What binaries call this machine's directories. Changes no code but the paths that it tells.
+    renames: Vec<String>,
+}
+
+/// A directory of this machine, and what binaries call it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rename {
+    /// The directory, absolute.
+    pub directory: PathBuf,
+    /// Its name in binaries.
+    pub name: String,
+}
 
 impl SharedFlags {
     /// Resolves the user's flags as cargo does for `target` in the manifest's directory:
@@ -98,17 +111,33 @@ impl SharedFlags {
                 hint: "remove it from RUSTFLAGS, cargo's configuration or the spec".into(),
             });
         }
-        Ok(Self(flags))
+        Ok(Self {
+            flags,
+            renames: Vec::new(),
+        })
+    }
+
+    /// The same flags, and `renames` for what paths in binaries begin with, so that the same sources
+    /// give the same binary wherever they lie. Of several that fit a path, rustc takes the last.
+    #[must_use]
+    pub fn renaming(self, renames: &[Rename]) -> Self {
+        let renames = renames.iter().map(|Rename { directory, name }| {
+            format!("--remap-path-prefix={}={name}", directory.display())
+        });
+        Self {
+            renames: renames.collect(),
+            ..self
+        }
     }
 
     /// All flags of `arm`.
     pub fn of(&self, arm: &Arm) -> Vec<String> {
-        [self.0.clone(), arm.own_flags()].concat()
+        [self.flags.clone(), self.renames.clone(), arm.own_flags()].concat()
     }
 
-    /// The flags common to every arm.
+    /// The flags common to every arm, but for the names of directories.
     pub fn as_slice(&self) -> &[String] {
-        &self.0
+        &self.flags
     }
 }
 
@@ -222,6 +251,30 @@ mod tests {
                     "{flag}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn directories_are_renamed_alike_in_every_arm() {
+        let renames = [
+            ("/home/me/source", "/source"),
+            ("/home/me/.cargo", "/cargo"),
+        ];
+        let renames = renames.map(|(directory, name)| Rename {
+            directory: directory.into(),
+            name: name.into(),
+        });
+        let renamed = shared().renaming(&renames);
+        assert_eq!(renamed.as_slice(), shared().as_slice());
+        let profile = PathBuf::from("/merged.profdata");
+        for arm in [Arm::Baseline, Arm::Candidate { profile }] {
+            assert_eq!(
+                renamed.of(&arm)[2..4],
+                [
+                    "--remap-path-prefix=/home/me/source=/source",
+                    "--remap-path-prefix=/home/me/.cargo=/cargo"
+                ]
+            );
         }
     }
 

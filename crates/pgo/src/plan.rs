@@ -245,7 +245,7 @@ fn packages(spec: &Spec) -> Result<Option<usize>> {
     }))
 }
 
-fn metadata(spec: &Spec, options: &[&str]) -> Result<Metadata, cargo_metadata::Error> {
+pub(crate) fn metadata(spec: &Spec, options: &[&str]) -> Result<Metadata, cargo_metadata::Error> {
     let directory = spec.manifest_directory();
     let mut command = MetadataCommand::new();
     // As the builds call it: not the outer cargo's own path, and in the manifest's directory.

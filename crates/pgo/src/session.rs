@@ -6,6 +6,7 @@
 mod instructions;
 mod layouts;
 mod predict;
+mod release;
 mod sampling;
 mod stored;
 
@@ -85,6 +86,7 @@ impl Session {
             compiler,
             target,
             shared,
+            source_date_s: None,
             output,
         };
         Ok(Self {
@@ -111,6 +113,16 @@ impl Session {
     /// The output directory, still held, when the stages are over.
     pub fn into_output(self) -> OutputDir {
         self.workshop.output
+    }
+
+    /// The compiler of every arm.
+    pub fn compiler(&self) -> &Compiler {
+        &self.workshop.compiler
+    }
+
+    /// The target of every arm.
+    pub fn target(&self) -> &str {
+        &self.workshop.target
     }
 
     /// The flags that every arm shares.

@@ -5,6 +5,7 @@
 
 use inferno_measure::audit::Findings;
 use inferno_measure::comparison::Comparison;
+use inferno_measure::comparison::hosts::HostComparison;
 use inferno_measure::record::Record;
 
 use crate::document::{
@@ -12,7 +13,7 @@ use crate::document::{
 };
 use crate::figures::JOINER;
 use crate::sections::{self, Extent};
-use crate::{audit, comparison};
+use crate::{audit, comparison, hosts};
 
 /// Has no width, and belongs to no word.
 const SEPARATOR: char = '\u{200b}';
@@ -30,6 +31,11 @@ pub fn comparison_markdown(comparison: &Comparison) -> String {
 /// An audit as Markdown, for a file or a pull request.
 pub fn audit_markdown(findings: &Findings) -> String {
     titled(&audit::document(findings))
+}
+
+/// One pair on several hosts, as short: the answer over hosts first.
+pub fn hosts_markdown(comparison: &HostComparison) -> String {
+    body(&hosts::document(comparison))
 }
 
 /// A document under its title.

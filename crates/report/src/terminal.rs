@@ -9,11 +9,12 @@ mod paint;
 
 use inferno_measure::audit::Findings;
 use inferno_measure::comparison::Comparison;
+use inferno_measure::comparison::hosts::HostComparison;
 use inferno_measure::record::{Record, Suitability};
 
 use crate::document::{Block, Document, Standing, Text, Tone};
 use crate::sections::{self, Extent};
-use crate::{audit, comparison};
+use crate::{audit, comparison, hosts};
 use paint::Painter;
 pub(crate) use paint::readable;
 
@@ -42,6 +43,11 @@ pub fn comparison_terminal(comparison: &Comparison, width: usize, style: Style) 
 /// An audit, for a terminal of `width` columns.
 pub fn audit_terminal(findings: &Findings, width: usize, style: Style) -> String {
     laid_out(&audit::document(findings), width, style)
+}
+
+/// The answer of one pair on several hosts, for a terminal of `width` columns.
+pub fn hosts_terminal(comparison: &HostComparison, width: usize, style: Style) -> String {
+    laid_out(&hosts::document(comparison), width, style)
 }
 
 /// A document for a terminal of `width` columns.

@@ -9,7 +9,7 @@ use inferno_pgo::compare::programs;
 use inferno_pgo::spec::duration;
 
 use crate::error::{Error, Result};
-use crate::{compare, print, project};
+use crate::{compare, print, project, reports};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -74,7 +74,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8> {
     let text = inferno_report::audit_terminal(findings, print::width(), print::style());
     print::write(&text);
     if let Some(finished) = &audited.measured {
-        compare::write_reports(finished)?;
+        reports::write(&finished.record, &finished.output)?;
+        reports::tell(&finished.output);
     }
     if let Some(path) = &arguments.markdown {
         write(path, &inferno_report::audit_markdown(findings))?;

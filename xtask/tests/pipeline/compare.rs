@@ -280,7 +280,7 @@ fn slow_records_are_bridged_refused_or_forced() {
     }
 }
 
-fn edit(from: &Path, to: &Path, change: impl FnOnce(&mut Value)) {
+pub(crate) fn edit(from: &Path, to: &Path, change: impl FnOnce(&mut Value)) {
     let text = std::fs::read(from).expect("a record");
     let mut record = serde_json::from_slice(&text).expect("JSON");
     change(&mut record);

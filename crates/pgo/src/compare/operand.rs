@@ -13,7 +13,7 @@ use super::criterion;
 use crate::error::{Error, Result};
 
 /// Where an output directory keeps its record.
-const RECORD: &str = "record.json";
+pub(super) const RECORD: &str = "record.json";
 
 /// One side of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,7 +163,7 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-fn usage(message: String, hint: &str) -> Error {
+pub(super) fn usage(message: String, hint: &str) -> Error {
     Error::Usage {
         message,
         hint: hint.to_owned(),

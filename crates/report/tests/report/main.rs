@@ -5,6 +5,7 @@ mod browser;
 mod builder;
 mod headline;
 mod hints;
+mod hosts;
 mod html;
 mod markdown;
 mod performance;
