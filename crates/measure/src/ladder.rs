@@ -37,7 +37,7 @@ pub struct Ladder {
     pub judging: Judging,
     /// Version of the judgement ([`verdict::STATISTICS`]).
     pub statistics: u32,
-    /// The rungs from the cheapest on, those that were left out among them.
+    /// The rungs from the cheapest on, those that were skipped among them.
     pub rungs: Vec<Rung>,
     /// Where to stop.
     pub recommendation: Recommendation,
@@ -69,7 +69,7 @@ pub struct Rung {
 pub enum Outcome {
     /// It was built, and compared where there is a rung below.
     Built(Box<Built>),
-    /// It was left out; the next rung stands on the one below it.
+    /// It was skipped; the next rung stands on the one below it.
     Skipped {
         /// Why.
         reason: String,

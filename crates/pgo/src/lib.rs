@@ -8,6 +8,7 @@
 pub mod artifact;
 mod assemble;
 pub mod assets;
+pub mod bolt;
 pub mod calibrate;
 mod callgrind;
 pub mod cargo;
@@ -20,6 +21,7 @@ pub mod flags;
 pub mod functions;
 pub mod holdout;
 pub mod instructions;
+pub mod ladder;
 pub mod merge;
 pub mod optimize;
 pub mod output;

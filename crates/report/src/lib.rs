@@ -19,6 +19,7 @@ mod figures;
 mod headline;
 pub mod hints;
 mod html;
+mod ladder;
 mod markdown;
 mod metrics;
 pub mod performance;
@@ -27,5 +28,5 @@ mod terminal;
 
 pub use benchmarks::benchmarks;
 pub use html::html;
-pub use markdown::{comparison_markdown, markdown};
-pub use terminal::{Style, comparison_terminal, suitability, terminal};
+pub use markdown::{comparison_markdown, ladder_markdown, markdown};
+pub use terminal::{Style, comparison_terminal, ladder_terminal, suitability, terminal};

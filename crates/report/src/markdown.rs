@@ -4,6 +4,7 @@
 //! start a heading, a link, a mention or HTML.
 
 use inferno_measure::comparison::Comparison;
+use inferno_measure::ladder::Ladder;
 use inferno_measure::record::Record;
 
 use crate::comparison;
@@ -11,6 +12,7 @@ use crate::document::{
     Align, Block, Document, Form, Row, Span, Standing, Table, Text, Tone, turns_text,
 };
 use crate::figures::JOINER;
+use crate::ladder;
 use crate::sections::{self, Extent};
 
 /// Has no width, and belongs to no word.
@@ -24,6 +26,11 @@ pub fn markdown(record: &Record) -> String {
 /// A comparison as a short comment on a pull request: the answer first.
 pub fn comparison_markdown(comparison: &Comparison) -> String {
     body(&comparison::document(comparison))
+}
+
+/// A ladder as Markdown.
+pub fn ladder_markdown(ladder: &Ladder) -> String {
+    titled(&ladder::document(ladder))
 }
 
 /// A document under its title.

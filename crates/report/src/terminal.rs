@@ -8,10 +8,12 @@ mod layout;
 mod paint;
 
 use inferno_measure::comparison::Comparison;
+use inferno_measure::ladder::Ladder;
 use inferno_measure::record::{Record, Suitability};
 
 use crate::comparison;
 use crate::document::{Block, Document, Standing, Text, Tone};
+use crate::ladder;
 use crate::sections::{self, Extent};
 use paint::Painter;
 pub(crate) use paint::readable;
@@ -36,6 +38,11 @@ pub fn terminal(record: &Record, width: usize, style: Style) -> String {
 /// The answer of a comparison, for a terminal of `width` columns.
 pub fn comparison_terminal(comparison: &Comparison, width: usize, style: Style) -> String {
     laid_out(&comparison::document(comparison), width, style)
+}
+
+/// A ladder for a terminal of `width` columns.
+pub fn ladder_terminal(ladder: &Ladder, width: usize, style: Style) -> String {
+    laid_out(&ladder::document(ladder), width, style)
 }
 
 /// A document for a terminal of `width` columns.

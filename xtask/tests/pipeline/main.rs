@@ -12,6 +12,7 @@ mod guards;
 mod hostile;
 mod instructions;
 mod interruption;
+mod ladder;
 mod layout_control;
 mod layouts;
 mod options;

@@ -166,7 +166,7 @@ fn a_loss_in_any_scenario_or_a_gain_in_guards_alone_is_no_real_gain() {
 }
 
 #[test]
-fn rungs_that_were_left_out_are_passed_over() {
+fn rungs_that_were_skipped_are_passed_over() {
     let mut rungs = ladder(&[("lto", -0.05, 0.003), ("pgo", -0.05, 0.003)]);
     rungs.insert(2, skipped("cpu"));
     rungs.push(skipped("bolt"));

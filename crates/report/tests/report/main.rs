@@ -6,6 +6,7 @@ mod builder;
 mod headline;
 mod hints;
 mod html;
+mod ladder;
 mod markdown;
 mod performance;
 mod results;
