@@ -1,5 +1,5 @@
 //! A record, and the results of performance benchmarks, as a terminal report, as Markdown and as an
-//! HTML page.
+//! HTML page; a comparison and a ladder as the first two.
 //!
 //! Takes a [`Record`](inferno_measure::record::Record) or
 //! [`PerformanceResult`](inferno_measure::performance::PerformanceResult)s, gives text. Every function is pure: nothing
