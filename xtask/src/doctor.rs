@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use inferno_pgo::bolt::LLVM_BOLT_VARIABLE;
 use inferno_pgo::toolchain::{Compiler, LlvmProfdata};
 use inferno_provision::{LocalModel, State};
 
@@ -180,7 +181,7 @@ struct Optional {
     next: &'static str,
 }
 
-const OPTIONAL: [Optional; 6] = [
+const OPTIONAL: [Optional; 7] = [
     Optional {
         name: "perf",
         programs: &["perf"],
@@ -201,6 +202,13 @@ const OPTIONAL: [Optional; 6] = [
         variable: None,
         purpose: "for `--layout-control`, where rustc does not bring its own",
         next: "install your system's package lld, version 20 or newer",
+    },
+    Optional {
+        name: "llvm-bolt",
+        programs: &["llvm-bolt-22", "llvm-bolt"],
+        variable: Some(LLVM_BOLT_VARIABLE),
+        purpose: "for the rung bolt of `cargo xtask pgo ladder`, which is skipped without it",
+        next: "install your system's package bolt-22, or name one with LLVM_BOLT",
     },
     Optional {
         name: "hyperfine",

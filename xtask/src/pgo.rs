@@ -2,6 +2,7 @@
 
 mod audit;
 mod judge;
+mod ladder;
 mod predict;
 mod steps;
 
@@ -33,6 +34,9 @@ pub(crate) struct Arguments {
 enum Step {
     /// Build the baseline alone and say what gain to expect of an optimised build
     Predict(predict::Arguments),
+    /// Climb from a release build over LTO, one processor and PGO to BOLT: what each step gains and
+    /// costs, and where to stop
+    Ladder(ladder::Arguments),
     /// Build the instrumented binary and say how to train it
     Instrument(Place),
     /// Run the declared training workloads on the instrumented binary
@@ -261,6 +265,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<u8> {
     match arguments.step {
         None => whole(&arguments.run),
         Some(Step::Predict(arguments)) => predict::run(&arguments),
+        Some(Step::Ladder(arguments)) => ladder::run(&arguments),
         Some(Step::Instrument(place)) => steps::instrument(&place),
         Some(Step::Train(place)) => steps::train(&place),
         Some(Step::Merge {

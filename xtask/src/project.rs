@@ -19,6 +19,11 @@ pub(crate) fn default_out(name: &str) -> PathBuf {
     root().join("target/pgo").join(name)
 }
 
+/// The output directory of a spec's ladder without `--out`.
+pub(crate) fn default_ladder(name: &str) -> PathBuf {
+    root().join("target/ladder").join(name)
+}
+
 /// Where Criterion keeps its results.
 pub(crate) fn criterion_home() -> PathBuf {
     let elsewhere = std::env::var_os("CRITERION_HOME").map(PathBuf::from);

@@ -19,6 +19,7 @@ mod cold;
 pub mod comparison;
 pub mod error;
 pub mod host;
+pub mod ladder;
 pub mod leak;
 mod order;
 pub mod pairing;

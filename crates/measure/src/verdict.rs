@@ -27,7 +27,7 @@ use crate::scenario::Judging;
 use crate::stats::aligned_rank::{self, Triple};
 use crate::stats::{self, Interval, IntervalKind};
 
-pub(crate) use decide::{Decision, answer, percent, ratios};
+pub(crate) use decide::{Decision, answer, log_threshold, percent, ratios};
 use decide::{Evidence, Trust, decide};
 
 /// Version of the judgement; raised whenever the same samples would be judged otherwise, in a figure
@@ -154,7 +154,7 @@ fn evidence_of<'a>(
     let alpha = ALPHA / scenarios as f64;
     let kind = kind_of(&restarts, &effects, alpha);
     let effect = effect_interval(&restarts, kind, alpha, wall_ns);
-    let threshold = decide::log_threshold(judging);
+    let threshold = log_threshold(judging);
     Evidence {
         effect,
         disparity: surroundings::disparity(&restarts, effect, threshold, scenarios),

@@ -142,7 +142,8 @@ pub(crate) fn told(spec: &Spec) -> record::Spec {
     }
 }
 
-fn described(artifact: &Artifact, spec: &Spec, output: &OutputDir) -> record::Artifact {
+/// A binary as it stands in a record.
+pub(crate) fn described(artifact: &Artifact, spec: &Spec, output: &OutputDir) -> record::Artifact {
     let rustflags = artifact
         .rustflags
         .iter()
@@ -157,8 +158,8 @@ fn described(artifact: &Artifact, spec: &Spec, output: &OutputDir) -> record::Ar
     }
 }
 
-/// A flag with names for the directories that a record must not tell.
-pub(crate) fn without_directories(flag: &str, spec: &Spec, output: &OutputDir) -> String {
+/// A text with names for the directories that a record must not tell.
+pub(crate) fn without_directories(text: &str, spec: &Spec, output: &OutputDir) -> String {
     let known = [
         (output.root().to_owned(), "$OUT"),
         (spec.manifest_directory(), "$MANIFEST_DIR"),
@@ -167,8 +168,8 @@ pub(crate) fn without_directories(flag: &str, spec: &Spec, output: &OutputDir) -
     let told = known
         .iter()
         .filter(|(directory, _)| directory.parent().is_some());
-    told.fold(flag.to_owned(), |flag, (directory, name)| {
-        flag.replace(&directory.display().to_string(), name)
+    told.fold(text.to_owned(), |text, (directory, name)| {
+        text.replace(&directory.display().to_string(), name)
     })
 }
 

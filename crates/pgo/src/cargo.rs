@@ -112,13 +112,13 @@ pub fn capture_link(
     if !to.is_file() && messages.freshness == Freshness::Fresh {
         return Err(Error::Tool {
             message: format!("cargo did not link the {} again", arm.name()),
-            hint: "a copy of the binary was found elsewhere: run again with --fresh, or leave out --layout-control".into(),
+            hint: "a copy of the binary was found elsewhere: run again with --fresh, or do without code layouts and BOLT".into(),
         });
     }
     if !to.is_file() {
         return Err(Error::Tool {
-            message: "the code layout can only be controlled where lld links, and another linker was used".into(),
-            hint: "let lld link every arm, as by `rustflags = [\"-Clink-arg=-fuse-ld=lld\"]` in [target] of the spec, or leave out --layout-control: docs/troubleshooting.md#layout-control".into(),
+            message: "a link can only be done again in another way where lld links, and another linker was used".into(),
+            hint: "let lld link every arm, as by `rustflags = [\"-Clink-arg=-fuse-ld=lld\"]` in [target] of the spec, or do without code layouts and BOLT: docs/troubleshooting.md#layout-control".into(),
         });
     }
     Artifact::read(&executable, workshop.shared.of(arm))
@@ -372,6 +372,9 @@ fn command(workshop: &Workshop, arm: &Arm, capture: Option<&Path>) -> Result<Com
     };
     if let Some(date_s) = workshop.source_date_s {
         command = command.env("SOURCE_DATE_EPOCH", date_s.to_string());
+    }
+    for setting in &target.settings {
+        command = command.args(["--config", setting]);
     }
     if !target.features.is_empty() {
         command = command.args(["--features", &target.features.join(",")]);

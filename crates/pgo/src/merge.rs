@@ -74,7 +74,11 @@ pub fn workloads(
                 .into(),
         });
     }
-    let inputs: Vec<Weighted> = weights(&workloads)
+    let declared: Vec<(f64, u64)> = workloads
+        .iter()
+        .map(|workload| (workload.weight, workload.counts_total))
+        .collect();
+    let inputs: Vec<Weighted> = weights(&declared)
         .into_iter()
         .zip(&workloads)
         .map(|(weight, workload)| Weighted {
@@ -175,12 +179,12 @@ fn describe(
     })
 }
 
-/// Whole-number weights such that totals × weights stand in the ratio of the declared weights:
-/// without this the longest run would drown the others.
-fn weights(workloads: &[WorkloadProfile]) -> Vec<u64> {
+/// Whole-number weights, of declared weights and totals of counts, such that totals × weights stand
+/// in the ratio of the declared weights: without this the longest run would drown the others.
+pub(crate) fn weights(workloads: &[(f64, u64)]) -> Vec<u64> {
     let wanted: Vec<f64> = workloads
         .iter()
-        .map(|workload| workload.weight / workload.counts_total as f64)
+        .map(|&(weight, counts_total)| weight / counts_total as f64)
         .collect();
     let least = wanted.iter().copied().fold(f64::INFINITY, f64::min);
     wanted
@@ -193,18 +197,6 @@ fn weights(workloads: &[WorkloadProfile]) -> Vec<u64> {
 mod tests {
     use super::*;
 
-    fn workload(weight: f64, counts_total: u64) -> WorkloadProfile {
-        WorkloadProfile {
-            name: "w".into(),
-            path: "/w.profdata".into(),
-            sha256: String::new(),
-            weight,
-            counts_total,
-            raw_files: 1,
-            wall_s: 1.0,
-        }
-    }
-
     #[test]
     fn totals_are_normalised_then_weighted() {
         for (declared, totals) in [
@@ -212,11 +204,7 @@ mod tests {
             ([1.0, 3.0], [500, 70]),
             ([2.0, 1.0], [10, 999]),
         ] {
-            let list: Vec<_> = declared
-                .iter()
-                .zip(totals)
-                .map(|(&weight, total)| workload(weight, total))
-                .collect();
+            let list: Vec<(f64, u64)> = declared.into_iter().zip(totals).collect();
             let weights = weights(&list);
             let shares: Vec<f64> = weights
                 .iter()

@@ -103,6 +103,36 @@ impl Layout {
         self.root.join("links")
     }
 
+    /// What llvm-bolt takes and leaves.
+    pub fn rewriting(&self) -> PathBuf {
+        self.root.join("bolt")
+    }
+
+    /// The whole output of a step of llvm-bolt.
+    pub fn rewriting_log(&self, step: &str) -> PathBuf {
+        self.logs().join(format!("bolt-{step}.log"))
+    }
+
+    /// The output directory of a ladder's rung.
+    pub fn rung(&self, name: &str) -> PathBuf {
+        self.root.join("rungs").join(name)
+    }
+
+    /// The output directory of a comparison of two rungs.
+    pub fn comparison(&self, name: &str) -> PathBuf {
+        self.root.join("comparisons").join(name)
+    }
+
+    /// What a ladder found.
+    pub fn ladder(&self) -> PathBuf {
+        self.root.join("ladder.json")
+    }
+
+    /// The same for people.
+    pub fn ladder_report(&self) -> PathBuf {
+        self.root.join("ladder.md")
+    }
+
     /// What callgrind leaves when it counts both arms.
     pub fn instructions(&self) -> PathBuf {
         self.root.join("instructions")

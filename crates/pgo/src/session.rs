@@ -7,6 +7,7 @@ mod instructions;
 mod layouts;
 mod predict;
 mod release;
+mod rewriting;
 mod sampling;
 mod stored;
 
@@ -387,7 +388,7 @@ impl Session {
     /// # Errors
     /// [`Error::Verification`] for each proof that does not hold, and the scenarios' failures.
     pub fn verify(&mut self, baseline: &Baseline, candidate: &Candidate) -> Result<VerifiedPair> {
-        self.check_sources(baseline)?;
+        self.check_sources(baseline.artifact())?;
         let scenarios = self.scenarios()?;
         let assets = self.assets()?;
         let grounds = verify::grounds(&self.workshop.spec, &scenarios, &assets)?;
@@ -418,12 +419,15 @@ impl Session {
 
     /// Arms of different sources must not be compared: after the last build, the baseline must
     /// still have the same machine code. The file may differ, where a build script writes the time.
-    fn check_sources(&mut self, baseline: &Baseline) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Verification`] when it has not, [`Error::Build`].
+    pub(crate) fn check_sources(&mut self, baseline: &Artifact) -> Result<()> {
         let (workshop, progress) = (&self.workshop, &mut self.progress);
         let again = self.stages.timed("check sources", StageKind::Other, || {
             cargo::rebuild(workshop, &Arm::Baseline, progress)
         })?;
-        if again.text_sha256 == baseline.0.text_sha256 {
+        if again.text_sha256 == baseline.text_sha256 {
             return Ok(());
         }
         Err(Error::Verification {

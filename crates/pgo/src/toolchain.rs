@@ -230,30 +230,31 @@ impl LlvmProfdata {
     }
 
     fn at(path: &Path) -> Result<Self, String> {
-        let output = Command::new(path)
-            .arg("--version")
-            .output()
-            .map_err(|error| format!("cannot run `{}`: {error}", path.display()))?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let version = text
-            .split("LLVM version ")
-            .nth(1)
-            .and_then(|rest| rest.split_whitespace().next());
-        match version {
-            Some(version) => Ok(Self {
-                path: path.to_owned(),
-                version: version.to_owned(),
-            }),
-            None => Err(format!(
-                "`{} --version` names no LLVM version",
-                path.display()
-            )),
-        }
+        Ok(Self {
+            path: path.to_owned(),
+            version: llvm_version(path)?,
+        })
     }
 
     fn major(&self) -> Option<u32> {
         major(&self.version)
     }
+}
+
+/// What a tool of LLVM says of its version; the error is for people.
+pub(crate) fn llvm_version(path: &Path) -> Result<String, String> {
+    let output = Command::new(path)
+        .arg("--version")
+        .output()
+        .map_err(|error| format!("cannot run `{}`: {error}", path.display()))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let version = text
+        .split("LLVM version ")
+        .nth(1)
+        .and_then(|rest| rest.split_whitespace().next());
+    version
+        .map(str::to_owned)
+        .ok_or_else(|| format!("`{} --version` names no LLVM version", path.display()))
 }
 
 fn candidates(compiler: &Compiler, major: u32) -> Vec<PathBuf> {

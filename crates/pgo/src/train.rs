@@ -128,9 +128,7 @@ pub fn run(
 ) -> Result<WorkloadProfile> {
     instrumented.artifact().check()?;
     recreate(raw)?;
-    let finished = command(spec, workload, instrumented, env, raw)?.run()?;
-    check_end(workload, &finished)?;
-    check_answers(workload, &finished)?;
+    let finished = carry_out(workload, command(spec, workload, instrumented, env, raw)?)?;
     let profile = WorkloadProfile::gather(&workload.name, raw, tool)?;
     let wall_s = finished.wall_ns as f64 / 1e9;
     profile
@@ -140,6 +138,17 @@ pub fn run(
             ..profile
         })
         .ok_or_else(|| no_profile(&workload.name))
+}
+
+/// Runs a workload's process, and accepts its end only as it is declared.
+///
+/// # Errors
+/// [`Error::Training`].
+pub(crate) fn carry_out(workload: &Train, process: Command) -> Result<Finished> {
+    let finished = process.run()?;
+    check_end(workload, &finished)?;
+    check_answers(workload, &finished)?;
+    Ok(finished)
 }
 
 /// The raw profiles in `directory` and below, sorted.
@@ -299,7 +308,8 @@ fn failed(workload: &Train, ended: &str, finished: &Finished, hint: &str) -> Err
     }
 }
 
-fn no_profile(workload: &str) -> Error {
+/// A run that counted nothing.
+pub(crate) fn no_profile(workload: &str) -> Error {
     Error::Verification {
         check: "training-profile",
         message: format!("training workload `{workload}` left no profile, or an empty one"),

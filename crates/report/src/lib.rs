@@ -1,5 +1,5 @@
 //! A record, and the results of performance benchmarks, as a terminal report, as Markdown and as an
-//! HTML page; comparisons, also over hosts, and audits for the terminal and as Markdown.
+//! HTML page; comparisons, also over hosts, audits and ladders for the terminal and as Markdown.
 //!
 //! Takes a [`Record`](inferno_measure::record::Record) or
 //! [`PerformanceResult`](inferno_measure::performance::PerformanceResult)s, gives text. Every function is pure: nothing
@@ -21,6 +21,7 @@ mod headline;
 pub mod hints;
 mod hosts;
 mod html;
+mod ladder;
 mod markdown;
 mod metrics;
 pub mod performance;
@@ -29,7 +30,10 @@ mod terminal;
 
 pub use benchmarks::benchmarks;
 pub use html::html;
-pub use markdown::{audit_markdown, comparison_markdown, hosts_markdown, markdown};
+pub use markdown::{
+    audit_markdown, comparison_markdown, hosts_markdown, ladder_markdown, markdown,
+};
 pub use terminal::{
-    Style, audit_terminal, comparison_terminal, hosts_terminal, suitability, terminal,
+    Style, audit_terminal, comparison_terminal, hosts_terminal, ladder_terminal, suitability,
+    terminal,
 };

@@ -6,6 +6,7 @@
 use inferno_measure::audit::Findings;
 use inferno_measure::comparison::Comparison;
 use inferno_measure::comparison::hosts::HostComparison;
+use inferno_measure::ladder::Ladder;
 use inferno_measure::record::Record;
 
 use crate::document::{
@@ -13,7 +14,7 @@ use crate::document::{
 };
 use crate::figures::JOINER;
 use crate::sections::{self, Extent};
-use crate::{audit, comparison, hosts};
+use crate::{audit, comparison, hosts, ladder};
 
 /// Has no width, and belongs to no word.
 const SEPARATOR: char = '\u{200b}';
@@ -36,6 +37,11 @@ pub fn audit_markdown(findings: &Findings) -> String {
 /// One pair on several hosts, as short: the answer over hosts first.
 pub fn hosts_markdown(comparison: &HostComparison) -> String {
     body(&hosts::document(comparison))
+}
+
+/// A ladder as Markdown.
+pub fn ladder_markdown(ladder: &Ladder) -> String {
+    titled(&ladder::document(ladder))
 }
 
 /// A document under its title.

@@ -41,6 +41,7 @@ fn slow_what_is_missing_has_a_next_step() {
         .arg("doctor")
         .env("PATH", path)
         .env_remove("INFERNO_CHROMIUM")
+        .env_remove("LLVM_BOLT")
         .env("LLVM_PROFDATA", "/nowhere/llvm-profdata")
         .env("INFERNO_MODELS_DIR", &models));
 
@@ -62,6 +63,7 @@ fn slow_what_is_missing_has_a_next_step() {
         ("perf", "absent", "package linux-perf"),
         ("valgrind", "absent", "package valgrind"),
         ("lld", "absent", "package lld"),
+        ("llvm-bolt", "absent", "package bolt-22"),
         ("hyperfine", "absent", "package hyperfine"),
         ("Chromium", "absent", "package chromium"),
         ("shellcheck", "absent", "package shellcheck"),

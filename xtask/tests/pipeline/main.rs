@@ -15,6 +15,7 @@ mod hostile;
 mod hosts;
 mod instructions;
 mod interruption;
+mod ladder;
 mod layout_control;
 mod layouts;
 mod options;

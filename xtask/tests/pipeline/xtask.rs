@@ -54,6 +54,7 @@ pub(crate) fn xtask(name: &str) -> Command {
         "CARGO_ENCODED_RUSTFLAGS",
         "BENCH_MODEL_PATH",
         "LLVM_PROFDATA",
+        "LLVM_BOLT",
     ] {
         command.env_remove(variable);
     }

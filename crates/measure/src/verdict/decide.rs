@@ -44,7 +44,7 @@ pub(crate) enum Trust {
 
 /// δ on the scale of ln ratios, the same both ways, so that swapping the arms inverts the
 /// verdict: "inside ±δ" is from 1 ÷ (1 + δ) to 1 + δ.
-pub(super) fn log_threshold(judging: &Judging) -> f64 {
+pub(crate) fn log_threshold(judging: &Judging) -> f64 {
     judging.threshold.ln_1p()
 }
 

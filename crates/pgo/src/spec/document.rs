@@ -60,6 +60,10 @@ pub struct Target {
     /// Flags common to every arm, after the user's own.
     #[serde(default)]
     pub rustflags: Vec<String>,
+    /// Settings over the manifest's cargo profile, as `--config` takes them. No key of the spec: the
+    /// rungs of a ladder have them.
+    #[serde(skip)]
+    pub settings: Vec<String>,
 }
 
 impl Target {

@@ -190,6 +190,21 @@ impl Spec {
         })
     }
 
+    /// The same program built in another way: with these flags in place of the spec's own, and
+    /// these settings over the manifest's cargo profile. What the spec expects is said of its own
+    /// pair, and left out.
+    #[must_use]
+    pub(crate) fn rebuilt(&self, rustflags: &[String], settings: &[String]) -> Self {
+        let mut spec = self.clone();
+        spec.document.target.rustflags = rustflags.to_vec();
+        spec.document.target.settings = settings.to_vec();
+        spec.document.trend.clear();
+        for scenario in &mut spec.document.scenario {
+            scenario.expect = None;
+        }
+        spec
+    }
+
     /// An error that points at this spec.
     pub(crate) fn error(&self, message: impl Into<String>, hint: impl Into<String>) -> Error {
         Error::Spec {

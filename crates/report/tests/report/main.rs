@@ -7,6 +7,7 @@ mod headline;
 mod hints;
 mod hosts;
 mod html;
+mod ladder;
 mod markdown;
 mod performance;
 mod results;
