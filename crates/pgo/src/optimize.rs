@@ -83,7 +83,7 @@ pub fn check_origin(
     let known = names::read(&instrumented.artifact().path)?;
     let share = tool
         .counts(&profile.path)?
-        .share_in(|name| known.contains(name))
+        .share_in(|name, _| known.contains(name))
         .unwrap_or(0.0);
     if share < OWN_SHARE_MIN {
         return Err(Error::Verification {
