@@ -8,15 +8,16 @@ use std::time::Instant;
 
 use inferno_measure::host;
 use inferno_measure::record::{
-    self, Artifacts, Audit, Check, HotFunction, Input, InstructionCounts, Profile, Record,
-    ScenarioResult, Stage, StageKind, StageState, Timings, Tool, Toolchain, TrainingWorkload,
-    TrendResult, Verification,
+    self, Artifacts, Audit, CCompiler, Check, HotFunction, Input, InstructionCounts, Profile,
+    Record, ScenarioResult, Stage, StageKind, StageState, Timings, Tool, Toolchain,
+    TrainingWorkload, TrendResult, Verification,
 };
 use inferno_measure::scenario::Judging;
 
 use crate::artifact::Artifact;
 use crate::digest;
 use crate::error::{Error, Result};
+use crate::flags::Arm;
 use crate::optimize::Candidate;
 use crate::output::OutputDir;
 use crate::session::Session;
@@ -87,6 +88,7 @@ pub(crate) fn record(
             llvm: session.workshop.compiler.llvm.clone(),
             llvm_profdata: Some(llvm_profdata),
             target: session.workshop.target.clone(),
+            c: c_compiler(session, proof),
         }),
         artifacts: Artifacts {
             baseline: of(proof.baseline),
@@ -107,6 +109,27 @@ pub(crate) fn record(
         hints: Vec::new(),
         suitability,
         timings: timings(&session.stages, session.started),
+    })
+}
+
+/// What compiled C for the arms of `proof`.
+fn c_compiler(session: &Session, proof: &Proof<'_>) -> Option<CCompiler> {
+    let (spec, output) = (session.spec(), session.output());
+    let flags = |arm: Option<Arm>| {
+        let own = arm.iter().flat_map(Arm::own_c_flags);
+        own.map(|flag| without_directories(&flag, spec, output))
+            .collect::<Vec<String>>()
+    };
+    let instrumented = proof.instrumented.map(|_| Arm::Instrumented {
+        raw_profiles: output.untrained(),
+    });
+    let candidate = proof.built_with.as_ref().map(|built| Arm::Candidate {
+        profile: built.candidate.profile().path.clone(),
+    });
+    session.workshop.c.as_ref().map(|clang| CCompiler {
+        clang: clang.version.clone(),
+        instrumented_flags: flags(instrumented),
+        candidate_flags: flags(candidate),
     })
 }
 

@@ -74,7 +74,7 @@ fn ranked(counts: &Counts) -> Vec<(String, Ran)> {
 ///
 /// A profile puts the file or the compilation unit before the name of a function that is local to it
 /// (`file;name`, LLVM `getIRPGOObjectName`).
-fn readable(symbol: &str) -> String {
+pub(crate) fn readable(symbol: &str) -> String {
     let name = symbol.rsplit(';').next().unwrap_or(symbol);
     // Types in a legacy name are written with `..`, as in `a..cold..B`: what is appended comes after.
     let own = legacy_end(name).unwrap_or(0);

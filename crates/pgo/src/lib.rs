@@ -8,6 +8,7 @@
 pub mod artifact;
 mod assemble;
 pub mod assets;
+mod c_code;
 pub mod calibrate;
 mod callgrind;
 pub mod cargo;

@@ -145,7 +145,7 @@ pub fn run(options: &Options) -> Result<Finished> {
         let profiles = session.train(&instrumented)?;
         session.merge(profiles)?
     };
-    let (candidate, origin) = session.optimize(&profile, &instrumented)?;
+    let (candidate, mut checks) = session.optimize(&profile, &instrumented)?;
     let pair = session.verify(&baseline, &candidate)?;
     let overlap = session.overlap(&pair, &instrumented)?;
     let hottest = session.hottest(&pair)?;
@@ -166,7 +166,6 @@ pub fn run(options: &Options) -> Result<Finished> {
         None => BTreeMap::new(),
     };
 
-    let mut checks = vec![origin];
     checks.extend(pair.checks().iter().cloned());
     checks.extend(layouts.as_ref().map(Layouts::check));
     checks.push(verify::overlap_check(overlap.share, &overlap.gathered_on));

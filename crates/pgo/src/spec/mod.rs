@@ -12,8 +12,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub use document::{
-    Criterion, Expect, Judge, MetricSpec, Output, Request, ScenarioKind, ScenarioSpec, Target,
-    Train, Trend,
+    CCompiler, Criterion, Expect, Judge, MetricSpec, Output, Request, ScenarioKind, ScenarioSpec,
+    Target, Train, Trend,
 };
 
 use crate::digest;
