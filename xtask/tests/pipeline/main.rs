@@ -3,6 +3,7 @@
 //! Every guard has a test that makes it fire; each checks the exit code and that a next step is
 //! named. All build something, so all are named `slow_…`.
 
+mod c_code;
 mod calibrate;
 mod compare;
 mod criterion;

@@ -54,6 +54,7 @@ pub(crate) fn pgo<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command
         "CARGO_ENCODED_RUSTFLAGS",
         "BENCH_MODEL_PATH",
         "LLVM_PROFDATA",
+        "INFERNO_CLANG",
     ] {
         command.env_remove(variable);
     }
