@@ -19,6 +19,8 @@ pub(crate) struct Kind {
     pub(crate) variable: &'static str,
     /// What stands before the version in its answer to `--version`.
     pub(crate) before_version: &'static str,
+    /// What a program of the right version must do besides; says why one does not.
+    pub(crate) prove: fn(&Path) -> Result<(), String>,
 }
 
 /// A program and its LLVM's version.
@@ -46,11 +48,15 @@ impl Kind {
         }
         let mut rejected = Vec::new();
         for place in places() {
-            match self.at(&place) {
-                Ok(program) if major(&program.version) == Some(wanted) => return Ok(program),
-                Ok(Program { version, .. }) => {
-                    rejected.push(format!("`{}` is LLVM {version}", place.display()));
+            let proved = self.at(&place).and_then(|program| {
+                if major(&program.version) != Some(wanted) {
+                    let version = program.version;
+                    return Err(format!("`{}` is LLVM {version}", place.display()));
                 }
+                (self.prove)(&place).map(|()| program)
+            });
+            match proved {
+                Ok(program) => return Ok(program),
                 Err(reason) => rejected.push(reason),
             }
         }
@@ -70,25 +76,23 @@ impl Kind {
 
     /// The user's own choice is taken or refused, never passed over in silence.
     fn chosen(self, path: &Path, wanted: u32) -> Result<Program> {
-        let hint = format!(
-            "{} must name one of LLVM {wanted}, or be unset",
-            self.variable
-        );
-        let program = self.at(path).map_err(|message| Error::Tool {
+        let refused = |message: String| Error::Tool {
             message,
-            hint: hint.clone(),
-        })?;
-        if major(&program.version) == Some(wanted) {
-            return Ok(program);
-        }
-        Err(Error::Tool {
-            message: format!(
-                "`{}` is LLVM {}, but rustc writes profiles of LLVM {wanted}",
-                program.path.display(),
-                program.version
+            hint: format!(
+                "{} must name one of LLVM {wanted}, or be unset",
+                self.variable
             ),
-            hint,
-        })
+        };
+        let program = self.at(path).map_err(refused)?;
+        if major(&program.version) != Some(wanted) {
+            return Err(refused(format!(
+                "`{}` is LLVM {}, but rustc writes profiles of LLVM {wanted}",
+                path.display(),
+                program.version
+            )));
+        }
+        (self.prove)(path).map_err(refused)?;
+        Ok(program)
     }
 
     fn at(self, path: &Path) -> Result<Program, String> {
@@ -154,6 +158,7 @@ mod tests {
                 name: "program",
                 variable: "PROGRAM",
                 before_version,
+                prove: |_| Ok(()),
             };
             assert_eq!(kind.version(answer).as_deref(), expected, "{answer}");
         }

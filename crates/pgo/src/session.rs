@@ -76,7 +76,9 @@ impl Session {
         let target = flags::target(&spec, &config, &compiler.host)?;
         let shared = SharedFlags::resolve(&spec, &config, &target)?;
         let c = match spec.target().c {
-            Some(CCompiler::Clang) => Some(Clang::find(&compiler)?),
+            Some(CCompiler::Clang) => Some(Clang::find_or_fetch(&compiler, &mut |line| {
+                progress.say(line)
+            })?),
             None => None,
         };
         let output = OutputDir::open(out, &mut |line| progress.say(line))?;

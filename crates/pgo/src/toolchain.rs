@@ -150,6 +150,7 @@ impl LlvmProfdata {
             name: "llvm-profdata",
             variable: LLVM_PROFDATA_VARIABLE,
             before_version: "LLVM version ",
+            prove: |_| Ok(()),
         };
         let major = compiler.llvm_major()?;
         let next = format!(

@@ -42,6 +42,7 @@ fn slow_what_is_missing_has_a_next_step() {
         .env("PATH", path)
         .env_remove("INFERNO_CHROMIUM")
         .env_remove("INFERNO_CLANG")
+        .env("INFERNO_TOOLS_DIR", directory.path())
         .env("LLVM_PROFDATA", "/nowhere/llvm-profdata")
         .env("INFERNO_MODELS_DIR", &models));
 
