@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use inferno_pgo::bolt::LLVM_BOLT_VARIABLE;
+use inferno_pgo::clang::Clang;
 use inferno_pgo::toolchain::{Compiler, LlvmProfdata};
 use inferno_provision::{LocalModel, State};
 
@@ -80,7 +81,7 @@ impl Standing {
     }
 }
 
-/// The compiler, and the tool that must fit it.
+/// The compiler, and the tools that must fit it.
 fn compiler() -> Vec<Item> {
     let compiler = match Compiler::at(project::root()) {
         Ok(compiler) => compiler,
@@ -98,7 +99,24 @@ fn compiler() -> Vec<Item> {
     );
     let (version, llvm) = (&compiler.version, &compiler.llvm);
     let detail = format!("{version}, LLVM {llvm}: builds every arm");
-    vec![Item::there("rustc", detail), tool]
+    vec![Item::there("rustc", detail), tool, clang(&compiler)]
+}
+
+/// What specs with C code in the profile need.
+fn clang(compiler: &Compiler) -> Item {
+    let purpose = "compiles C where a spec has `c = \"clang\"`";
+    Clang::find(compiler).map_or_else(
+        |error| Item {
+            standing: Standing::Absent,
+            name: "clang",
+            detail: format!("{error}: {purpose}"),
+            next: error.hint(),
+        },
+        |clang| {
+            let (version, path) = (&clang.version, clang.path.display());
+            Item::there("clang", format!("LLVM {version}, {path}: {purpose}"))
+        },
+    )
 }
 
 fn missing(name: &'static str, error: &inferno_pgo::Error) -> Item {

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use inferno_measure::host;
 use inferno_measure::record::{
-    self, Artifacts, Audit, Check, HotFunction, Input, InstructionCounts, Profile, ProfileSource,
-    Record, ScenarioResult, Stage, StageKind, StageState, Timings, Tool, Toolchain,
+    self, Artifacts, Audit, CCompiler, Check, HotFunction, Input, InstructionCounts, Profile,
+    ProfileSource, Record, ScenarioResult, Stage, StageKind, StageState, Timings, Tool, Toolchain,
     TrainingWorkload, TrendResult, Verification,
 };
 use inferno_measure::scenario::Judging;
@@ -18,6 +18,7 @@ use crate::artifact::Artifact;
 use crate::cargo::Workshop;
 use crate::digest;
 use crate::error::{Error, Result};
+use crate::flags::Arm;
 use crate::optimize::Candidate;
 use crate::output::OutputDir;
 use crate::session::Session;
@@ -84,7 +85,11 @@ pub(crate) fn record(
         tool: tool(),
         spec: Some(told(spec)),
         host: host::describe(),
-        toolchain: Some(toolchain(&session.workshop, Some(llvm_profdata))),
+        toolchain: Some(toolchain(
+            &session.workshop,
+            Some(llvm_profdata),
+            c_of(session, proof),
+        )),
         artifacts: Artifacts {
             baseline: of(proof.baseline),
             instrumented: proof.instrumented.map(of),
@@ -107,6 +112,35 @@ pub(crate) fn record(
     })
 }
 
+/// What compiled C for the arms of `proof`.
+fn c_of(session: &Session, proof: &Proof<'_>) -> Option<CCompiler> {
+    let instrumented = proof.instrumented.map(|_| session.instrumented_arm());
+    let candidate = proof.built_with.as_ref().map(|built| Arm::Candidate {
+        profile: built.candidate.profile().path.clone(),
+    });
+    c_compiler(&session.workshop, session.output(), instrumented, candidate)
+}
+
+/// What compiles C for the given arms; `None` where it is left as it is.
+pub(crate) fn c_compiler(
+    workshop: &Workshop,
+    output: &OutputDir,
+    instrumented: Option<Arm>,
+    candidate: Option<Arm>,
+) -> Option<CCompiler> {
+    let clang = workshop.c.as_ref()?;
+    let flags = |arm: Option<Arm>| {
+        let own = arm.iter().flat_map(Arm::own_c_flags);
+        own.map(|flag| without_directories(&flag, &workshop.spec, output))
+            .collect::<Vec<String>>()
+    };
+    Some(CCompiler {
+        clang: clang.version.clone(),
+        instrumented_flags: flags(instrumented),
+        candidate_flags: flags(candidate),
+    })
+}
+
 /// The time stamp of a record that is made now.
 pub(crate) fn now() -> String {
     jiff::Timestamp::now()
@@ -123,12 +157,17 @@ pub(crate) fn tool() -> Tool {
 }
 
 /// What the arms are built and their profiles merged with.
-pub(crate) fn toolchain(workshop: &Workshop, llvm_profdata: Option<String>) -> Toolchain {
+pub(crate) fn toolchain(
+    workshop: &Workshop,
+    llvm_profdata: Option<String>,
+    c: Option<CCompiler>,
+) -> Toolchain {
     Toolchain {
         rustc: workshop.compiler.version.clone(),
         llvm: workshop.compiler.llvm.clone(),
         llvm_profdata,
         target: workshop.target.clone(),
+        c,
     }
 }
 

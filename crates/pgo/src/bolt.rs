@@ -17,7 +17,7 @@ pub(crate) use branches::Branches;
 pub use told::Told;
 
 use crate::error::{Error, Result};
-use crate::toolchain;
+use crate::llvm;
 
 /// Names an `llvm-bolt` to use before all others.
 pub const LLVM_BOLT_VARIABLE: &str = "LLVM_BOLT";
@@ -54,20 +54,26 @@ impl LlvmBolt {
     /// # Errors
     /// [`Error::Tool`] when there is none, or the one that was named does not run.
     pub fn find(major: u32) -> Result<Self> {
+        const KIND: llvm::Kind = llvm::Kind {
+            name: "llvm-bolt",
+            variable: LLVM_BOLT_VARIABLE,
+            before_version: "LLVM version ",
+            prove: |_| Ok(()),
+        };
         let missing = |message: String| Error::Tool {
             message,
             hint: format!(
                 "install your system's package bolt-{major}, or name one with {LLVM_BOLT_VARIABLE}"
             ),
         };
-        let path = match std::env::var_os(LLVM_BOLT_VARIABLE) {
+        let path = match std::env::var_os(KIND.variable) {
             Some(chosen) => PathBuf::from(chosen),
             None => [format!("llvm-bolt-{major}"), "llvm-bolt".to_owned()]
                 .iter()
                 .find_map(|name| which::which(name).ok())
-                .ok_or_else(|| missing("there is no llvm-bolt on PATH".to_owned()))?,
+                .ok_or_else(|| missing(format!("there is no {} on PATH", KIND.name)))?,
         };
-        let version = toolchain::llvm_version(&path).map_err(missing)?;
+        let llvm::Program { path, version } = KIND.at(&path).map_err(missing)?;
         Ok(Self { path, version })
     }
 

@@ -14,6 +14,8 @@ use inferno_measure::process::{Command, Output};
 use inferno_measure::write_atomically;
 
 use crate::artifact::Artifact;
+use crate::c_code;
+use crate::clang::Clang;
 use crate::digest;
 use crate::error::{Error, Result};
 use crate::flags::{self, Arm, SharedFlags};
@@ -62,8 +64,24 @@ pub struct Workshop {
     /// What build scripts and C compilers take for the present, in seconds since 1970
     /// (`SOURCE_DATE_EPOCH`); the caller's own where absent.
     pub source_date_s: Option<u64>,
+    /// What compiles the C code of build scripts in every arm; absent, that is left as it is.
+    pub c: Option<Clang>,
     /// Where the results go.
     pub output: OutputDir,
+}
+
+impl Workshop {
+    /// cargo's target directory of `arm`. Another C compiler has another one: build scripts need not
+    /// run again for it.
+    pub(crate) fn target_dir(&self, arm: &Arm) -> PathBuf {
+        match &self.c {
+            None => self.output.target_dir(arm.name()),
+            Some(clang) => {
+                self.output
+                    .target_dir(&format!("{}-clang-{}", arm.name(), clang.version))
+            }
+        }
+    }
 }
 
 /// Builds `arm` and copies its binary out of cargo's reach.
@@ -334,6 +352,7 @@ fn command(workshop: &Workshop, arm: &Arm, capture: Option<&Path>) -> Result<Com
     let target = workshop.spec.target();
     let manifest = workshop.spec.manifest();
     let directory = manifest.parent().unwrap_or(Path::new("/"));
+    let target_dir = workshop.target_dir(arm);
     // Twice verbose: only then does cargo let the warnings of dependencies through, and with them
     // what LLVM says about the profile.
     let mut command = Command::new("cargo")
@@ -347,13 +366,10 @@ fn command(workshop: &Workshop, arm: &Arm, capture: Option<&Path>) -> Result<Com
         .arg(&manifest)
         .args(["--package", &target.package, "--profile", &target.profile])
         .args(["--target", &workshop.target, "--target-dir"])
-        .arg(workshop.output.target_dir(arm.name()))
+        .arg(&target_dir)
         .directory(directory)
         // Else a `build.build-dir` of the user's would be shared by all arms.
-        .env(
-            "CARGO_BUILD_BUILD_DIR",
-            workshop.output.target_dir(arm.name()),
-        )
+        .env("CARGO_BUILD_BUILD_DIR", &target_dir)
         .env("CARGO_ENCODED_RUSTFLAGS", flags::encode(&rustflags)?)
         .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_TERM_PROGRESS_WHEN", "never")
@@ -384,6 +400,11 @@ fn command(workshop: &Workshop, arm: &Arm, capture: Option<&Path>) -> Result<Com
     }
     for variable in inherited_variables(directory) {
         command = command.env_remove(variable);
+    }
+    if let Some(clang) = &workshop.c {
+        for (variable, compiler) in c_code::stand_ins(workshop, arm, clang)? {
+            command = command.env(variable, compiler);
+        }
     }
     Ok(command)
 }

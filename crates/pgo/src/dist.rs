@@ -186,7 +186,7 @@ impl Prepared {
         let (candidate, origin) = session.optimize(&supplied.profile, &instrumented)?;
         let pair = session.verify(&baseline, &candidate)?;
         let mut checks = supplied.checks;
-        checks.push(origin);
+        checks.extend(origin);
         checks.extend(pair.checks().iter().cloned());
         Ok(Built {
             session,
@@ -305,6 +305,7 @@ impl Built {
             build: Build {
                 rustc: compiler.version.clone(),
                 llvm: compiler.llvm.clone(),
+                clang: self.session.clang().map(|clang| clang.version.clone()),
                 target: spec.target().clone(),
                 rustflags: rustflags.collect(),
             },

@@ -1,7 +1,8 @@
 //! The one place where compiler flags are composed: every build of a run takes its flags from here.
 //!
 //! Takes the user's configuration, the spec and an [`Arm`]; gives the full list. Arms must differ
-//! only in `-Cprofile-generate` / `-Cprofile-use` and the llvm-args that concern the profile.
+//! only in `-Cprofile-generate` / `-Cprofile-use` and the llvm-args that concern the profile, and
+//! where clang compiles C, in the same of clang's.
 
 use std::path::PathBuf;
 
@@ -59,6 +60,32 @@ impl Arm {
                 "-Wwarnings".into(),
             ],
         }
+    }
+
+    /// The flags of clang that no other arm has, where the spec has it compile C: the same
+    /// instrumentation and the same profile as rustc's.
+    ///
+    /// Counters are no more atomic than rustc's: a lock for each would slow kernels on many threads
+    /// down out of proportion.
+    pub fn own_c_flags(&self) -> Vec<String> {
+        let (kind, option) = match self {
+            Self::Baseline | Self::Audit => return Vec::new(),
+            Self::Instrumented { raw_profiles } => (
+                format!("-fprofile-generate={}", raw_profiles.display()),
+                "-enable-name-compression=false",
+            ),
+            Self::Candidate { profile } => (
+                format!("-fprofile-use={}", profile.display()),
+                // Build scripts that try a flag take any warning for a refusal of it, and the
+                // candidate would be compiled with other flags than the baseline.
+                "-no-pgo-warn-mismatch",
+            ),
+        };
+        // A local function is known by its file: by the name alone, since code that is generated or
+        // copied has another directory in each arm.
+        let name = "-static-func-full-module-prefix=false";
+        let llvm = [option, name].map(|option| ["-mllvm".to_owned(), option.to_owned()]);
+        [vec![kind], llvm.concat()].concat()
     }
 }
 
@@ -275,6 +302,31 @@ mod tests {
                     "--remap-path-prefix=/home/me/.cargo=/cargo"
                 ]
             );
+        }
+    }
+
+    #[test]
+    fn clang_gets_the_profile_that_rustc_gets() {
+        let instrumented = Arm::Instrumented {
+            raw_profiles: "/raw".into(),
+        };
+        let candidate = Arm::Candidate {
+            profile: "/merged.profdata".into(),
+        };
+        for (arm, flag) in [
+            (instrumented, "profile-generate=/raw"),
+            (candidate, "profile-use=/merged.profdata"),
+        ] {
+            assert_eq!(arm.own_flags()[0], format!("-C{flag}"));
+            let of_c = arm.own_c_flags();
+            assert_eq!(of_c[0], format!("-f{flag}"));
+            assert!(
+                of_c[1..].chunks(2).all(|pair| pair[0] == "-mllvm"),
+                "{of_c:?}"
+            );
+        }
+        for arm in [Arm::Baseline, Arm::Audit] {
+            assert!(arm.own_c_flags().is_empty());
         }
     }
 

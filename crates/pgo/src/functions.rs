@@ -71,7 +71,7 @@ fn ranked(counts: &Counts) -> Vec<(String, Ran)> {
 }
 
 /// The name of a function as people know it, from the profile's name or from a symbol.
-fn readable(symbol: &str) -> String {
+pub(crate) fn readable(symbol: &str) -> String {
     format!("{:#}", rustc_demangle::demangle(own_symbol(symbol)))
 }
 

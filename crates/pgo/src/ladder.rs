@@ -15,15 +15,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use inferno_measure::ladder::Ladder;
+use inferno_measure::record::CCompiler;
 use inferno_measure::{process, write_atomically};
 
 use self::build::Standing;
 use self::steps::Settings;
 pub use self::steps::Step;
 
-use crate::assemble::without_directories;
+use crate::assemble::{c_compiler, without_directories};
 use crate::assets::Assets;
 use crate::bolt::LlvmBolt;
+use crate::clang::Clang;
 use crate::error::{Error, Result};
 use crate::exit;
 use crate::flags::{self, SharedFlags};
@@ -94,6 +96,8 @@ struct Climb<'a> {
     cpu: String,
     /// Known once a rung was trained.
     llvm_profdata: Option<String>,
+    /// Known once clang has compiled C for a rung.
+    c: Option<CCompiler>,
     stages: Stages,
     progress: Progress,
     output: OutputDir,
@@ -138,6 +142,7 @@ impl<'a> Climb<'a> {
             target,
             cpu: steps::cpu(options.target_cpu.as_deref(), spec),
             llvm_profdata: None,
+            c: None,
             stages: Stages::new(Layout::new(output.root()), options.samples),
             progress,
             output,
@@ -206,19 +211,30 @@ impl<'a> Climb<'a> {
         let settings = match step {
             Step::Lto => below.settings.with_lto(&spec.target().profile),
             Step::TargetCpu => below.settings.with_cpu(&self.cpu),
-            Step::Release | Step::Pgo | Step::PgoWithC | Step::Bolt => below.settings.clone(),
+            Step::PgoWithC => below.settings.with_c(),
+            Step::Release | Step::Pgo | Step::Bolt => below.settings.clone(),
         };
         if step == Step::Bolt {
             let tool = LlvmBolt::find(self.compiler.llvm_major()?)?;
             let mut session = self.session(&settings, &below.directory)?;
             return build::rewritten(below, &tool, &mut session);
         }
+        if step == Step::PgoWithC {
+            // Before the session, which would fetch one: no step fetches a compiler.
+            Clang::find(&self.compiler)?;
+        }
         let mut session = self.session(&settings, &self.output.rung(step.name()))?;
-        if step != Step::Pgo {
+        if !matches!(step, Step::Pgo | Step::PgoWithC) {
             return build::plain(step, settings, &mut session);
         }
         let rung = build::trained(step, settings, &mut session)?;
         self.llvm_profdata = Some(session.tool()?.version);
+        self.c = c_compiler(
+            &session.workshop,
+            &self.output,
+            Some(session.instrumented_arm()),
+            Some(rung.arm.clone()),
+        );
         Ok(rung)
     }
 

@@ -44,6 +44,11 @@ impl Layout {
         self.root.join("build").join(arm)
     }
 
+    /// What build scripts of the arm named `arm` call in place of a C compiler.
+    pub fn c_compilers(&self, arm: &str) -> PathBuf {
+        self.root.join("c").join(arm)
+    }
+
     /// The arm's binary, outside cargo's reach.
     pub fn binary(&self, arm: &str, executable: &str) -> PathBuf {
         self.root.join("arms").join(arm).join(executable)
@@ -86,6 +91,11 @@ impl Layout {
     /// Merged profiles.
     pub fn profiles(&self) -> PathBuf {
         self.root.join("profiles")
+    }
+
+    /// Raw profiles of the instrumented binary where nobody says where they belong.
+    pub fn untrained(&self) -> PathBuf {
+        self.profiles().join("untrained")
     }
 
     /// Merged profiles of the holdout, apart: none of them is to be built with.

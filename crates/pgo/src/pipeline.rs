@@ -177,7 +177,7 @@ pub fn run(options: &Options) -> Result<Finished> {
     };
 
     let mut checks = supplied.checks;
-    checks.push(origin);
+    checks.extend(origin);
     checks.extend(pair.checks().iter().cloned());
     checks.extend(layouts.as_ref().map(Layouts::check));
     checks.push(verify::overlap_check(overlap.share, &overlap.gathered_on));

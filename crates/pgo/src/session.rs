@@ -25,7 +25,9 @@ use inferno_measure::scenario::Scenario;
 
 use crate::artifact::{Artifact, Counters};
 use crate::assets::Assets;
+use crate::c_code;
 use crate::cargo::{self, Freshness, Workshop};
+use crate::clang::Clang;
 use crate::digest::{self, Key};
 use crate::error::{Error, Result};
 use crate::flags::{self, Arm, SharedFlags};
@@ -35,8 +37,9 @@ use crate::holdout::{self, Overlap};
 use crate::merge::{self, MergedProfile};
 use crate::optimize::{self, Candidate};
 use crate::output::{Layout, OutputDir, Purpose};
+use crate::profile::used::ProfileUse;
 use crate::progress::Progress;
-use crate::spec::Spec;
+use crate::spec::{CCompiler, Spec};
 use crate::stage::{Reuse, Stages};
 use crate::toolchain::{Compiler, LlvmProfdata};
 use crate::train::{self, Instrumented, WorkloadProfile};
@@ -69,13 +72,20 @@ impl Session {
     /// Opens the output directory, waiting for another run to leave it.
     ///
     /// # Errors
-    /// [`Error::Tool`] without a compiler, [`Error::Usage`] for a directory that is not ours.
+    /// [`Error::Tool`] without a compiler, or without the one that the spec has compile C;
+    /// [`Error::Usage`] for a directory that is not ours.
     pub fn open(spec: Spec, out: &Path, reuse: Reuse) -> Result<Self> {
         let mut progress = Progress::on_stderr();
         let config = flags::cargo_config(&spec)?;
         let compiler = Compiler::of(&config, &spec.manifest_directory())?;
         let target = flags::target(&spec, &config, &compiler.host)?;
         let shared = SharedFlags::resolve(&spec, &config, &target)?;
+        let c = match spec.target().c {
+            Some(CCompiler::Clang) => Some(Clang::find_or_fetch(&compiler, &mut |line| {
+                progress.say(line)
+            })?),
+            None => None,
+        };
         let output = OutputDir::open(out, &mut |line| progress.say(line))?;
         let stages = Stages::new(Layout::new(output.root()), reuse);
         // Waiting for another run is no part of this one.
@@ -88,6 +98,7 @@ impl Session {
             target,
             shared,
             source_date_s: None,
+            c,
             output,
         };
         Ok(Self {
@@ -119,6 +130,11 @@ impl Session {
     /// The compiler of every arm.
     pub fn compiler(&self) -> &Compiler {
         &self.workshop.compiler
+    }
+
+    /// The compiler of C and C++ in every arm; `None` where that is left as it is.
+    pub fn clang(&self) -> Option<&Clang> {
+        self.workshop.c.as_ref()
     }
 
     /// The target of every arm.
@@ -230,14 +246,20 @@ impl Session {
     /// Builds the binary that counts its own execution.
     ///
     /// # Errors
-    /// [`Error::Build`], and [`Error::Verification`] when it has no counters.
+    /// [`Error::Build`], and [`Error::Verification`] when it has no counters, or none in C code that
+    /// was to have some.
     pub fn instrument(&mut self) -> Result<Instrumented> {
-        Instrumented::new(self.build(&self.instrumented_arm())?)
+        let instrumented = Instrumented::new(self.build(&self.instrumented_arm())?)?;
+        if self.workshop.c.is_some() {
+            c_code::check_counted(instrumented.artifact())?;
+        }
+        Ok(instrumented)
     }
 
-    fn instrumented_arm(&self) -> Arm {
+    /// As what the instrumented binary is built.
+    pub(crate) fn instrumented_arm(&self) -> Arm {
         Arm::Instrumented {
-            raw_profiles: self.workshop.output.profiles().join("untrained"),
+            raw_profiles: self.workshop.output.untrained(),
         }
     }
 
@@ -352,7 +374,8 @@ impl Session {
         })
     }
 
-    /// Builds the candidate with `profile`, after proof that it belongs to this program.
+    /// Builds the candidate with `profile`, after proof that it belongs to this program. Gives the
+    /// proofs as well.
     ///
     /// # Errors
     /// [`Error::Build`], [`Error::Verification`].
@@ -360,16 +383,25 @@ impl Session {
         &mut self,
         profile: &MergedProfile,
         instrumented: &Instrumented,
-    ) -> Result<(Candidate, Check)> {
+    ) -> Result<(Candidate, Vec<Check>)> {
         let tool = self.tool()?;
-        let origin = self.stages.timed("profile origin", StageKind::Other, || {
-            optimize::check_origin(profile, instrumented, &tool)
+        let c_is_compiled = self.workshop.c.is_some();
+        let (checks, of_c) = self.stages.timed("profile origin", StageKind::Other, || {
+            let mut checks = vec![optimize::check_origin(profile, instrumented, &tool)?];
+            let mut of_c = ProfileUse::default();
+            if c_is_compiled {
+                let in_profile = c_code::in_profile(profile, instrumented, &tool)?;
+                checks.push(in_profile.check);
+                of_c = in_profile.profile_use;
+            }
+            Ok((checks, of_c))
         })?;
         let started = Instant::now();
         self.progress.start("build candidate");
-        let (candidate, freshness) = optimize::run(&self.workshop, profile, &mut self.progress)?;
+        let (candidate, freshness) =
+            optimize::run(&self.workshop, profile, &of_c, &mut self.progress)?;
         self.built("build candidate", started, freshness, candidate.artifact());
-        Ok((candidate, origin))
+        Ok((candidate, checks))
     }
 
     /// The candidate of the last optimised build.

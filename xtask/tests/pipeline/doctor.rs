@@ -42,12 +42,15 @@ fn slow_what_is_missing_has_a_next_step() {
         .env("PATH", path)
         .env_remove("INFERNO_CHROMIUM")
         .env_remove("LLVM_BOLT")
+        .env_remove("INFERNO_CLANG")
+        .env("INFERNO_TOOLS_DIR", directory.path())
         .env("LLVM_PROFDATA", "/nowhere/llvm-profdata")
         .env("INFERNO_MODELS_DIR", &models));
 
     assert_eq!(outcome.code, Some(20), "{}", outcome.stdout);
     for (item, standing, next) in [
         ("llvm-profdata", "MISSING", "LLVM_PROFDATA must name"),
+        ("clang", "absent", "packages clang-"),
         ("cc", "MISSING", "package manager"),
         ("pip", "absent", "package manager"),
         (

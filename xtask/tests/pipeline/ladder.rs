@@ -7,6 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::c_code::clang_is_there;
 use crate::xtask::{fixture, pgo, place, run, scratch};
 
 /// A ladder of the interpreter, with one scenario.
@@ -58,7 +59,12 @@ fn slow_rungs_are_compared_and_what_cannot_be_taken_is_skipped() {
     let out = scratch.path().join("out");
     let tool = stand_in(scratch.path());
     let rungs = ["lto", "pgo-c", "bolt"];
-    let first = run(ladder(&out, &rungs).env("LLVM_BOLT", &tool)).succeeded();
+    let climb = |bolt: &Path| {
+        let mut command = ladder(&out, &rungs);
+        command.env("INFERNO_CLANG", "/nowhere/clang");
+        run(command.env("LLVM_BOLT", bolt)).succeeded()
+    };
+    let first = climb(&tool);
     let found = first.record();
 
     let names: Vec<&Value> = found["rungs"]
@@ -77,7 +83,7 @@ fn slow_rungs_are_compared_and_what_cannot_be_taken_is_skipped() {
     assert_eq!(lto["below"], lto["first"]);
     assert_eq!(lto["below"]["against"], "release");
     assert!(lto["below"]["changes"][0]["effect"].is_f64(), "{lto}");
-    skipped(&found, "pgo-c", "C and C++");
+    skipped(&found, "pgo-c", "cannot run `/nowhere/clang`");
     skipped(&found, "bolt", "BOLT-ERROR: this program is beyond me");
     let recommended = found["recommendation"]["rung"].as_str();
     assert!(matches!(recommended, Some("release" | "lto")), "{found}");
@@ -97,7 +103,7 @@ fn slow_rungs_are_compared_and_what_cannot_be_taken_is_skipped() {
     assert!(report.contains("# Ladder of `gain`"), "{report}");
 
     // Builds and comparisons stand; a tool that is not there is named.
-    let again = run(ladder(&out, &rungs).env("LLVM_BOLT", "/nowhere/llvm-bolt")).succeeded();
+    let again = climb(Path::new("/nowhere/llvm-bolt"));
     assert!(!again.stderr.contains("sampling takes"), "{}", again.stderr);
     let again = again.record();
     assert_eq!(outcome(&again, "lto"), outcome(&found, "lto"));
@@ -125,6 +131,26 @@ fn slow_bolt_rewrites_what_lies_below_by_a_profile_of_its_own() {
     assert!(bolt["below"]["changes"][0]["effect"].is_f64(), "{bolt}");
     let release = &outcome(&found, "release")["built"];
     assert!(bolt["build_s"].as_f64() > release["build_s"].as_f64());
+}
+
+/// Needs a clang, and says so where there is none.
+#[test]
+fn slow_the_profile_reaches_c_code_in_a_rung_of_its_own() {
+    if !clang_is_there() {
+        return;
+    }
+    let out = scratch();
+    let mut command = pgo(["ladder"]);
+    command
+        .args(place(&fixture("c-code/pgo.toml"), out.path()))
+        .args(["--rung", "pgo-c", "--budget", "3s", "--json"]);
+    let found = run(&mut command).succeeded().record();
+    let rung = &outcome(&found, "pgo-c")["built"];
+    let proof = rung["proof"].to_string();
+    assert!(proof.contains("functions of C and C++ ran"), "{found}");
+    assert_eq!(rung["below"]["against"], "release");
+    let flags = found["toolchain"]["c"]["candidate_flags"].to_string();
+    assert!(flags.contains("-fprofile-use=$OUT/rungs/pgo-c/"), "{found}");
 }
 
 #[test]

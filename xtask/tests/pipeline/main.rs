@@ -4,6 +4,7 @@
 //! named. All build something, so all are named `slow_…`.
 
 mod audit;
+mod c_code;
 mod calibrate;
 mod compare;
 mod criterion;

@@ -55,6 +55,7 @@ pub(crate) fn xtask(name: &str) -> Command {
         "BENCH_MODEL_PATH",
         "LLVM_PROFDATA",
         "LLVM_BOLT",
+        "INFERNO_CLANG",
     ] {
         command.env_remove(variable);
     }

@@ -126,7 +126,9 @@ fn build(older: &Record, newer: &Record, found: &mut Found) {
     let compilers = [older, newer].map(|record| {
         let toolchain = record.toolchain.as_ref()?;
         let (rustc, llvm) = (&toolchain.rustc, &toolchain.llvm);
-        Some(format!("{rustc}, LLVM {llvm}, {}", toolchain.target))
+        let clang = toolchain.c.as_ref().map(|c| format!(", clang {}", c.clang));
+        let clang = clang.unwrap_or_default();
+        Some(format!("{rustc}, LLVM {llvm}, {}{clang}", toolchain.target))
     });
     found.add("compilers", Weight::Obstacle, compilers);
     let flags = |artifact: fn(&Record) -> &Artifact| {

@@ -61,6 +61,21 @@ pub struct Toolchain {
     pub llvm_profdata: Option<String>,
     /// Target triple.
     pub target: String,
+    /// What compiled the C and C++ code of build scripts; absent where it was left as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub c: Option<CCompiler>,
+}
+
+/// The clang that compiled C and C++ for every arm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct CCompiler {
+    /// clang's version.
+    pub clang: String,
+    /// The flags of the instrumented binary alone; empty when there is none.
+    pub instrumented_flags: Vec<String>,
+    /// The flags of the candidate alone; empty when it has no profile.
+    pub candidate_flags: Vec<String>,
 }
 
 /// The binaries of a run.

@@ -136,6 +136,11 @@ fn full() -> Record {
             llvm: "22.1.2".to_owned(),
             llvm_profdata: Some("22.1.8".to_owned()),
             target: "x86_64-unknown-linux-gnu".to_owned(),
+            c: Some(CCompiler {
+                clang: "22.1.8".to_owned(),
+                instrumented_flags: vec!["-fprofile-generate=$OUT/raw".to_owned()],
+                candidate_flags: vec!["-fprofile-use=$OUT/a.profdata".to_owned()],
+            }),
         }),
         artifacts: Artifacts {
             baseline: artifact.clone(),

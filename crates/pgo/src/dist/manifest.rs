@@ -70,6 +70,9 @@ pub(super) struct Build {
     pub(super) rustc: String,
     /// LLVM version of rustc.
     pub(super) llvm: String,
+    /// clang's version, where it compiled C and C++.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) clang: Option<String>,
     /// What cargo built.
     pub(super) target: Target,
     /// The flags beside those that name the profile and this machine's directories.

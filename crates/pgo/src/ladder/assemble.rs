@@ -68,6 +68,7 @@ impl Climb<'_> {
                 llvm: self.compiler.llvm.clone(),
                 llvm_profdata: self.llvm_profdata.clone(),
                 target: self.target.clone(),
+                c: self.c.clone(),
             },
             judging,
             statistics: STATISTICS,

@@ -76,8 +76,8 @@ pub(super) fn trained(step: Step, settings: Settings, session: &mut Session) -> 
         let instrumented = session.instrument()?;
         let profiles = session.train(&instrumented)?;
         let profile = session.merge(profiles)?;
-        let (candidate, origin) = session.optimize(&profile, &instrumented)?;
-        let checks = std::iter::once(origin).chain(candidate.checks());
+        let (candidate, checks) = session.optimize(&profile, &instrumented)?;
+        let checks = checks.into_iter().chain(candidate.checks());
         Ok(Made {
             arm: Arm::Candidate {
                 profile: candidate.profile().path.clone(),
@@ -116,7 +116,7 @@ fn timed(
     session: &mut Session,
     make: impl FnOnce(&mut Session) -> Result<Made>,
 ) -> Result<Standing> {
-    let key = settings.key(&session.workshop.compiler);
+    let key = settings.key(&session.workshop);
     let notes = last(session.output()).filter(|notes| notes.settings == key);
     if notes.is_none() {
         // What an interrupted build, or one of other settings, has left would be time saved.

@@ -5,9 +5,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::cargo::Workshop;
 use crate::digest::Key;
-use crate::spec::Spec;
-use crate::toolchain::Compiler;
+use crate::spec::{CCompiler, Spec};
 
 /// The processor of the step `target-cpu` where neither the caller nor the spec names one.
 const THIS_PROCESSOR: &str = "native";
@@ -55,10 +55,9 @@ impl Step {
     /// Why a spec keeps this step from being taken, whatever the machine has.
     pub(super) fn barred(self, spec: &Spec) -> Option<&'static str> {
         match self {
-            Self::Pgo | Self::Bolt if spec.train().is_empty() => {
+            Self::Pgo | Self::PgoWithC | Self::Bolt if spec.train().is_empty() => {
                 Some("the spec declares no [[train]] workload")
             }
-            Self::PgoWithC => Some("C and C++ code is built without a profile"),
             Self::Bolt if !cfg!(target_os = "linux") => {
                 Some("llvm-bolt rewrites programs of Linux alone")
             }
@@ -69,11 +68,17 @@ impl Step {
     /// What is done beyond the step below, in a few words.
     pub(super) fn adds(self, cpu: &str) -> String {
         match self {
-            Self::Release => "the spec's build, for any processor of the target".to_owned(),
+            Self::Release => {
+                "the spec's build, for any processor of the target, its C and C++ code as it is"
+                    .to_owned()
+            }
             Self::Lto => "lto = \"fat\", codegen-units = 1".to_owned(),
             Self::TargetCpu => format!("-Ctarget-cpu={cpu}"),
             Self::Pgo => "profile-guided optimisation, by the declared training".to_owned(),
-            Self::PgoWithC => "the profile for C and C++ code as well".to_owned(),
+            Self::PgoWithC => {
+                "the profile for C and C++ code as well, which clang compiles in this rung: another C compiler, too"
+                    .to_owned()
+            }
             Self::Bolt => {
                 "llvm-bolt, by a profile of its own from the declared training".to_owned()
             }
@@ -99,21 +104,23 @@ impl FromStr for Step {
     }
 }
 
-/// How a rung is built: the flags in place of the spec's own, and what is set over the manifest's
-/// cargo profile.
+/// How a rung is built: the flags and the C compiler in place of the spec's own, and what is set over
+/// the manifest's cargo profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Settings {
     rustflags: Vec<String>,
     profile: Vec<String>,
+    c: Option<CCompiler>,
 }
 
 impl Settings {
-    /// The first rung's: the spec's own, without a processor.
+    /// The first rung's: the spec's own, without a processor, and with C code as it is.
     pub(super) fn first(spec: &Spec) -> Self {
         let (rustflags, _) = without_cpu(&spec.target().rustflags);
         Self {
             rustflags,
             profile: Vec::new(),
+            c: None,
         }
     }
 
@@ -134,16 +141,30 @@ impl Settings {
         settings
     }
 
-    /// What is built so.
-    pub(super) fn of(&self, spec: &Spec) -> Spec {
-        spec.rebuilt(&self.rustflags, &self.profile)
+    /// These, with a C compiler that takes the profile.
+    pub(super) fn with_c(&self) -> Self {
+        Self {
+            c: Some(CCompiler::Clang),
+            ..self.clone()
+        }
     }
 
-    /// What the time of a build depends on beside the sources.
-    pub(super) fn key(&self, compiler: &Compiler) -> String {
-        let all = self.rustflags.iter().chain(&self.profile);
-        all.fold(Key::new("rung").part(&compiler.version), Key::part)
-            .finish()
+    /// What is built so.
+    pub(super) fn of(&self, spec: &Spec) -> Spec {
+        spec.rebuilt(&self.rustflags, &self.profile, self.c)
+    }
+
+    /// What the time of a build in `workshop` depends on beside the sources.
+    pub(super) fn key(&self, workshop: &Workshop) -> String {
+        let clang = workshop.c.iter().map(|clang| &clang.version);
+        let all = self.rustflags.iter().chain(&self.profile).chain(clang);
+        all.fold(
+            Key::new("rung")
+                .part(&workshop.compiler.version)
+                .part(format!("{:?}", self.c)),
+            Key::part,
+        )
+        .finish()
     }
 }
 
@@ -224,8 +245,9 @@ mod tests {
         let first = Settings {
             rustflags: vec!["-Cforce-frame-pointers=yes".to_owned()],
             profile: Vec::new(),
+            c: None,
         };
-        let all = first.with_lto("dist").with_cpu("native");
+        let all = first.with_lto("dist").with_cpu("native").with_c();
         assert_eq!(
             all.rustflags,
             ["-Cforce-frame-pointers=yes", "-Ctarget-cpu=native"]
@@ -234,5 +256,6 @@ mod tests {
             all.profile,
             ["profile.dist.lto=\"fat\"", "profile.dist.codegen-units=1"]
         );
+        assert_eq!(all.c, Some(CCompiler::Clang));
     }
 }

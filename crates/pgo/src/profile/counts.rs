@@ -11,7 +11,7 @@ const HOT_SHARE: f64 = 0.99;
 /// The block counts of every instrumented function, also of those that never ran: by name, then by
 /// the hash of its control flow, since a function that has changed keeps its name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts(BTreeMap<String, BTreeMap<String, Vec<u64>>>);
+pub struct Counts(BTreeMap<String, BTreeMap<u64, Vec<u64>>>);
 
 /// Functions with counts that another profile does not have with this control flow.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,17 +25,16 @@ pub struct Absent {
 impl Counts {
     /// Reads the tool's text. A function that stands there twice (two hashes) keeps both.
     pub fn parse(text: &str) -> Self {
-        let mut functions: BTreeMap<String, BTreeMap<String, Vec<u64>>> = BTreeMap::new();
-        let mut current = None;
-        let mut hash = String::new();
+        let mut functions: BTreeMap<String, BTreeMap<u64, Vec<u64>>> = BTreeMap::new();
+        let (mut current, mut hash) = (None, 0);
         for line in text.lines() {
             let indent = line.len() - line.trim_start().len();
             let line = line.trim();
             if indent == 2 && line.ends_with(':') {
                 current = Some(line.trim_end_matches(':').to_owned());
-                hash.clear();
-            } else if let Some(found) = line.strip_prefix("Hash: ") {
-                found.clone_into(&mut hash);
+                hash = 0;
+            } else if let Some(digits) = line.strip_prefix("Hash: 0x") {
+                hash = u64::from_str_radix(digits, 16).unwrap_or_default();
             } else if let (Some(name), Some(list)) =
                 (&current, line.strip_prefix("Block counts: ["))
             {
@@ -44,7 +43,7 @@ impl Counts {
                     .split(", ")
                     .filter_map(|count| count.parse::<u64>().ok());
                 let bodies = functions.entry(name.clone()).or_default();
-                bodies.entry(hash.clone()).or_default().extend(counts);
+                bodies.entry(hash).or_default().extend(counts);
             }
         }
         Self(functions)
@@ -57,15 +56,12 @@ impl Counts {
 
     /// Functions that ran at least once.
     pub fn functions_covered(&self) -> u64 {
-        self.0
-            .values()
-            .filter(|bodies| bodies.values().any(|blocks| sum(blocks) > 0))
-            .count() as u64
+        self.by_function().filter(|(_, count)| *count > 0).count() as u64
     }
 
     /// Sum of all block counts.
     pub fn total(&self) -> u64 {
-        self.blocks().fold(0, u64::saturating_add)
+        sum(self.blocks())
     }
 
     /// Number of counted blocks.
@@ -87,38 +83,48 @@ impl Counts {
         needed.count() as u64
     }
 
-    /// Share of all counts in functions that `known` accepts; `None` where nothing was counted.
-    pub fn share_in(&self, known: impl Fn(&str) -> bool) -> Option<f64> {
+    /// Share of all counts in functions that `known` accepts by name and hash; `None` where nothing
+    /// was counted.
+    pub fn share_in(&self, known: impl Fn(&str, u64) -> bool) -> Option<f64> {
         let total = self.total();
-        let held = self.by_function().filter(|(name, _)| known(name));
-        let held = held.fold(0, |all: u64, (_, counts)| all.saturating_add(counts));
+        let held = self
+            .by_record()
+            .filter(|(name, hash, _)| known(name, *hash));
+        let held = held.fold(0, |all: u64, (.., count)| all.saturating_add(count));
         (total > 0).then(|| held as f64 / total as f64)
     }
 
     /// The sum of the block counts of each function, by the profile's name for it.
     pub fn by_function(&self) -> impl Iterator<Item = (&str, u64)> {
         self.0.iter().map(|(name, bodies)| {
-            let all = bodies.values().map(|blocks| sum(blocks));
-            (name.as_str(), all.fold(0, u64::saturating_add))
+            let blocks = bodies.values().flatten();
+            (name.as_str(), sum(blocks.copied()))
+        })
+    }
+
+    /// The same for each hash of the control flow, which stands second.
+    pub fn by_record(&self) -> impl Iterator<Item = (&str, u64, u64)> {
+        self.0.iter().flat_map(|(name, bodies)| {
+            let of_hash = move |(&hash, blocks): (&u64, &Vec<u64>)| {
+                (name.as_str(), hash, sum(blocks.iter().copied()))
+            };
+            bodies.iter().map(of_hash)
         })
     }
 
     /// The functions with counts that `other` does not have with the same control flow: the compiler
     /// finds counts by name and hash, so those of a function that has changed are of no use.
     pub fn absent_from(&self, other: &Self) -> Absent {
-        let known = |name: &str, hash: &str| {
+        let is_known = |name: &str, hash: u64| {
             let bodies = other.0.get(name);
-            bodies.is_some_and(|bodies| bodies.contains_key(hash))
+            bodies.is_some_and(|bodies| bodies.contains_key(&hash))
         };
         let mut functions = 0;
         let mut held = 0_u64;
-        for (name, bodies) in &self.0 {
-            for (hash, blocks) in bodies {
-                let counts = sum(blocks);
-                if counts > 0 && !known(name, hash) {
-                    functions += 1;
-                    held = held.saturating_add(counts);
-                }
+        for (name, hash, counts) in self.by_record() {
+            if counts > 0 && !is_known(name, hash) {
+                functions += 1;
+                held = held.saturating_add(counts);
             }
         }
         Absent {
@@ -132,11 +138,10 @@ impl Counts {
     pub fn split_share(&self) -> Option<f64> {
         let total = self.total();
         let split = self.0.values().map(|bodies| {
-            let most = bodies.values().map(|blocks| sum(blocks)).max();
-            let all = bodies.values().map(|blocks| sum(blocks));
-            all.fold(0, u64::saturating_add) - most.unwrap_or(0)
+            let counts = || bodies.values().map(|blocks| sum(blocks.iter().copied()));
+            sum(counts()) - counts().max().unwrap_or(0)
         });
-        let split = split.fold(0, u64::saturating_add);
+        let split = sum(split);
         (total > 0).then(|| split as f64 / total as f64)
     }
 
@@ -149,10 +154,8 @@ impl Counts {
     }
 }
 
-fn sum(blocks: &[u64]) -> u64 {
-    blocks
-        .iter()
-        .fold(0, |all: u64, &count| all.saturating_add(count))
+fn sum(counts: impl Iterator<Item = u64>) -> u64 {
+    counts.fold(0, u64::saturating_add)
 }
 
 /// The edge overlap of two profiles, 0 to 1, from `llvm-profdata overlap`.
@@ -183,12 +186,25 @@ mod tests {
         assert_eq!(counts.total(), 1000);
         assert_eq!(counts.blocks_total(), 6);
         assert_eq!(counts.blocks_for_99_percent(), 2);
-        assert_eq!(counts.share_in(|name| name == "main"), Some(0.001));
+        assert_eq!(counts.share_in(|name, _| name == "main"), Some(0.001));
+    }
+
+    #[test]
+    fn two_hashes_of_a_function_are_kept_apart() {
+        let record = |hash: u32, count: u32| {
+            format!("  f:\n    Hash: 0x{hash:x}\n    Block counts: [{count}]\n")
+        };
+        let counts = Counts::parse(&[record(10, 30), record(11, 10)].concat());
+        assert_eq!(counts.functions_total(), 1);
+        assert_eq!(counts.by_function().collect::<Vec<_>>(), [("f", 40)]);
+        let records: Vec<_> = counts.by_record().collect();
+        assert_eq!(records, [("f", 10, 30), ("f", 11, 10)]);
+        assert_eq!(counts.share_in(|_, hash| hash == 10), Some(0.75));
     }
 
     #[test]
     fn an_empty_profile_has_no_share() {
-        assert_eq!(Counts::parse("").share_in(|_| true), None);
+        assert_eq!(Counts::parse("").share_in(|_, _| true), None);
         assert_eq!(Counts::parse("").blocks_for_99_percent(), 0);
     }
 
@@ -229,7 +245,7 @@ mod tests {
         let mixed = profile(&[("f", 1, 60), ("f", 2, 30), ("g", 3, 10)]);
         assert_eq!(mixed.split_share(), Some(0.3));
         assert_eq!(mixed.functions_total(), 2);
-        assert_eq!(mixed.share_in(|name| name == "f"), Some(0.9));
+        assert_eq!(mixed.share_in(|name, _| name == "f"), Some(0.9));
         assert_eq!(profile(&[("f", 1, 60)]).split_share(), Some(0.0));
         assert_eq!(Counts::default().split_share(), None);
     }

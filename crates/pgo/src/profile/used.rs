@@ -84,6 +84,16 @@ impl ProfileUse {
         }
     }
 
+    /// Both together, of two parts of a program.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.functions_mismatched += other.functions_mismatched;
+        self.functions_missing += other.functions_missing;
+        self.counts_discarded = self.counts_discarded.saturating_add(other.counts_discarded);
+        self.unreadable.extend(other.unreadable.iter().cloned());
+        self
+    }
+
     /// Discarded counts as a share of the profile's total.
     pub fn discarded_share(&self, counts_total: u64) -> f64 {
         if counts_total == 0 {
@@ -110,6 +120,17 @@ mod tests {
         assert_eq!(used.counts_discarded, 212_247_807);
         assert!(used.unreadable.is_empty());
         assert!((used.discarded_share(424_495_614) - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn losses_of_both_languages_add_up() {
+        let of = |functions_mismatched, counts_discarded| ProfileUse {
+            functions_mismatched,
+            counts_discarded,
+            ..ProfileUse::default()
+        };
+        assert_eq!(of(1, 5).and(&of(2, 10)), of(3, 15));
+        assert_eq!(of(1, 5).and(&of(0, u64::MAX)), of(1, u64::MAX));
     }
 
     #[test]

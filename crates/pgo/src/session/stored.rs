@@ -128,9 +128,11 @@ impl Session {
         let flags = workshop.shared.as_slice().iter();
         let flags =
             flags.map(|flag| assemble::without_directories(flag, &workshop.spec, &workshop.output));
+        let arm = self.instrumented_arm();
+        let c = assemble::c_compiler(workshop, &workshop.output, Some(arm), None);
         Build {
             flags: flags.collect(),
-            toolchain: assemble::toolchain(workshop, llvm_profdata),
+            toolchain: assemble::toolchain(workshop, llvm_profdata, c),
             target: workshop.spec.target().clone(),
         }
     }

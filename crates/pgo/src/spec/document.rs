@@ -60,10 +60,21 @@ pub struct Target {
     /// Flags common to every arm, after the user's own.
     #[serde(default)]
     pub rustflags: Vec<String>,
+    /// What compiles the C and C++ code of build scripts in every arm; absent, it is left as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub c: Option<CCompiler>,
     /// Settings over the manifest's cargo profile, as `--config` takes them. No key of the spec: the
     /// rungs of a ladder have them.
     #[serde(skip)]
     pub settings: Vec<String>,
+}
+
+/// A compiler of C and C++ that can share a profile with rustc.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CCompiler {
+    /// clang of the LLVM that rustc was built with.
+    Clang,
 }
 
 impl Target {

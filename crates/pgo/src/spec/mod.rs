@@ -12,8 +12,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub use document::{
-    Criterion, Expect, Judge, MetricSpec, Output, Request, ScenarioKind, ScenarioSpec, Store,
-    Target, Train, Trend,
+    CCompiler, Criterion, Expect, Judge, MetricSpec, Output, Request, ScenarioKind, ScenarioSpec,
+    Store, Target, Train, Trend,
 };
 
 use crate::digest;
@@ -190,14 +190,21 @@ impl Spec {
         })
     }
 
-    /// The same program built in another way: with these flags in place of the spec's own, and
-    /// these settings over the manifest's cargo profile. What the spec expects is said of its own
-    /// pair, and left out.
+    /// The same program built in another way: with these flags and this C compiler in place of the
+    /// spec's own, and these settings over the manifest's cargo profile. What the spec expects is said
+    /// of its own pair, and left out.
     #[must_use]
-    pub(crate) fn rebuilt(&self, rustflags: &[String], settings: &[String]) -> Self {
+    pub(crate) fn rebuilt(
+        &self,
+        rustflags: &[String],
+        settings: &[String],
+        c: Option<CCompiler>,
+    ) -> Self {
         let mut spec = self.clone();
-        spec.document.target.rustflags = rustflags.to_vec();
-        spec.document.target.settings = settings.to_vec();
+        let target = &mut spec.document.target;
+        target.rustflags = rustflags.to_vec();
+        target.settings = settings.to_vec();
+        target.c = c;
         spec.document.trend.clear();
         for scenario in &mut spec.document.scenario {
             scenario.expect = None;

@@ -84,6 +84,18 @@ fn unknown_keys_name_line_and_nearest_key() {
 }
 
 #[test]
+fn the_c_code_is_left_as_it_is_or_compiled_by_clang() {
+    let with = |key: &str| VALID.replace("bin = ", &format!("{key}\nbin = "));
+    let c = |key: &str| parse(&with(key)).map(|spec| spec.target().c);
+    assert_eq!(c("").expect("a valid spec"), None);
+    let clang = c("c = \"clang\"").expect("a valid spec");
+    assert_eq!(clang, Some(CCompiler::Clang));
+    let error = c("c = \"clangd\"").expect_err("no such compiler");
+    assert!(error.to_string().contains(":6: unknown variant"), "{error}");
+    assert_eq!(error.hint().as_deref(), Some("did you mean `clang`?"));
+}
+
+#[test]
 fn references_and_ranges_are_checked() {
     for (from, to, message) in [
         (

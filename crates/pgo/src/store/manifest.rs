@@ -93,8 +93,10 @@ impl Build {
     pub(super) fn difference(&self, now: &Self) -> Option<(&'static str, String)> {
         let (stored, found) = (&self.toolchain, &now.toolchain);
         let compiler = |toolchain: &Toolchain| {
+            let c = toolchain.c.as_ref();
+            let c = c.map_or_else(String::new, |c| format!(" and clang {}", c.clang));
             format!(
-                "{} (LLVM {}, {})",
+                "{}{c} (LLVM {}, {})",
                 toolchain.rustc, toolchain.llvm, toolchain.target
             )
         };

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use inferno_measure::record::Toolchain;
+use inferno_measure::record::{CCompiler, Toolchain};
 
 use super::*;
 
@@ -106,6 +106,7 @@ fn build(spec: &Spec) -> Build {
             llvm: "22.1.2".into(),
             llvm_profdata: Some("22.1.8".into()),
             target: "x86_64-unknown-linux-gnu".into(),
+            c: None,
         },
         target: spec.target().clone(),
     }
@@ -258,7 +259,7 @@ fn figures_that_the_profile_does_not_have_are_refused() {
 fn another_compiler_other_flags_or_another_target_are_refused() {
     type Edit = fn(&mut Build);
     let kept = Kept::new();
-    let edits: [(Edit, &str); 7] = [
+    let edits: [(Edit, &str); 8] = [
         (
             |now| now.toolchain.rustc = "rustc 1.96.0".into(),
             "and this is rustc 1.96.0",
@@ -267,6 +268,16 @@ fn another_compiler_other_flags_or_another_target_are_refused() {
         (
             |now| now.toolchain.target = "aarch64-unknown-linux-gnu".into(),
             "aarch64-unknown-linux-gnu)",
+        ),
+        (
+            |now| {
+                now.toolchain.c = Some(CCompiler {
+                    clang: "22.1.8".into(),
+                    instrumented_flags: Vec::new(),
+                    candidate_flags: Vec::new(),
+                });
+            },
+            "(59807616e 2026-03-21) and clang 22.1.8 (LLVM",
         ),
         (|now| now.flags.clear(), "and every arm has no flags"),
         (

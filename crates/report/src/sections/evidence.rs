@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use inferno_measure::record::{
-    Artifact, Artifacts, CheckOutcome, FunctionCode, HotFunction, NullRebuild, Placement, Profile,
-    ProfileSource, Record, Sources, Staleness, Verification, concerns_profile,
+    Artifact, Artifacts, CCompiler, CheckOutcome, FunctionCode, HotFunction, NullRebuild,
+    Placement, Profile, ProfileSource, Record, Sources, Staleness, Verification, concerns_profile,
 };
 
 use super::fact_share;
@@ -22,6 +22,11 @@ pub(super) fn blocks(record: &Record) -> Vec<Block> {
     blocks.push(Block::Table(binaries(&record.artifacts)));
     blocks.extend(record.profile.as_ref().map(profile).unwrap_or_default());
     blocks.extend(flags(&record.artifacts));
+    let c = record
+        .toolchain
+        .as_ref()
+        .and_then(|toolchain| toolchain.c.as_ref());
+    blocks.extend(c.map(c_flags));
     blocks
 }
 
@@ -330,6 +335,14 @@ fn flags(artifacts: &Artifacts) -> Vec<Block> {
             ("candidate alone", list(&only_candidate)),
         ]),
     ]
+}
+
+/// What clang was told beyond what build scripts told it; the baseline has nothing of it.
+fn c_flags(c: &CCompiler) -> Block {
+    Block::Facts(vec![
+        ("C, instrumented alone", list(&c.instrumented_flags)),
+        ("C, candidate alone", list(&c.candidate_flags)),
+    ])
 }
 
 /// The flags of `flags` that `others` lacks; a flag given twice must be there twice.

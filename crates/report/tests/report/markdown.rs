@@ -1,8 +1,8 @@
 //! The Markdown form: tables hold together whatever the spec says.
 
 use inferno_measure::record::{
-    ExpectationResult, InstructionCounts, NullRebuild, ProfileSource, Record, Regime, Sources,
-    Staleness, Stored, Suitability, SuitabilityInput, Verdict,
+    CCompiler, ExpectationResult, InstructionCounts, NullRebuild, ProfileSource, Record, Regime,
+    Sources, Staleness, Stored, Suitability, SuitabilityInput, Verdict,
 };
 use inferno_measure::scenario::Role;
 use inferno_report::{html, markdown};
@@ -393,6 +393,25 @@ fn flags_that_are_no_profile_are_reported() {
         report.contains("The arms differ in more than the profile."),
         "{report}"
     );
+}
+
+#[test]
+fn the_compiler_of_c_and_its_flags_are_told() {
+    let mut record = builder::record();
+    assert!(!markdown(&record).contains("clang"));
+    record.toolchain.as_mut().expect("compilers").c = Some(CCompiler {
+        clang: "22.1.8".into(),
+        instrumented_flags: vec!["-fprofile-generate=$OUT/raw".into()],
+        candidate_flags: Vec::new(),
+    });
+    let report = markdown(&record);
+    for fact in [
+        "clang 22.1.8",
+        "-fprofile-generate=$OUT/raw",
+        "C, candidate alone",
+    ] {
+        assert!(report.contains(fact), "{fact}\n{report}");
+    }
 }
 
 #[test]
