@@ -1,5 +1,6 @@
 //! `cargo xtask pgo`: the main job, and its single steps for people who train elsewhere.
 
+mod init;
 mod judge;
 mod predict;
 mod steps;
@@ -29,6 +30,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Step {
+    /// Write a first spec for a package; never over a file that is there
+    Init(init::Arguments),
     /// Build the baseline alone and say what gain to expect of an optimised build
     Predict(predict::Arguments),
     /// Build the instrumented binary and say how to train it
@@ -227,6 +230,7 @@ impl RunArguments {
 pub(crate) fn run(arguments: Arguments) -> Result<u8> {
     match arguments.step {
         None => whole(&arguments.run),
+        Some(Step::Init(arguments)) => init::run(&arguments),
         Some(Step::Predict(arguments)) => predict::run(&arguments),
         Some(Step::Instrument(place)) => steps::instrument(&place),
         Some(Step::Train(place)) => steps::train(&place),

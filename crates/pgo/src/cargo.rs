@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
-use cargo_metadata::{Message, TargetKind};
+use cargo_metadata::Message;
 use inferno_measure::process::{Command, Output};
 use inferno_measure::write_atomically;
 
@@ -168,7 +168,8 @@ fn compile(
             workshop.spec.target().executable()
         ),
         hint: format!(
-            "check `bin` or `example` in {}",
+            "check `{}` in {}",
+            workshop.spec.target().kind().key(),
             workshop.spec.path.display()
         ),
     })?;
@@ -247,13 +248,8 @@ impl Messages {
                     self.freshness = Freshness::Compiled;
                 }
                 let target = spec.target();
-                let kind = if target.bin.is_some() {
-                    TargetKind::Bin
-                } else {
-                    TargetKind::Example
-                };
                 if artifact.target.name == target.executable()
-                    && artifact.target.kind.contains(&kind)
+                    && target.kind().is_of(&artifact.target)
                 {
                     self.executable = artifact.executable.map(Into::into);
                 }
@@ -317,11 +313,9 @@ fn command(workshop: &Workshop, arm: &Arm, capture: Option<&Path>) -> Result<Com
         // A compiler cache would not know the profile as an input.
         .env("RUSTC_WRAPPER", "")
         .env("RUSTC_WORKSPACE_WRAPPER", "");
-    command = match (&target.bin, &target.example) {
-        (Some(bin), _) => command.args(["--bin", bin]),
-        (None, Some(example)) => command.args(["--example", example]),
-        (None, None) => command,
-    };
+    command = command
+        .arg(format!("--{}", target.kind().key()))
+        .arg(target.executable());
     command = match capture {
         // As a variable, because a flag would make it another build.
         Some(archive) => command.env(LLD_ARCHIVE_VARIABLE, archive),

@@ -107,6 +107,7 @@ impl Options {
                 "declare what is to be compared: see docs/spec.md",
             ));
         }
+        self.spec.check_filled_in()?;
         let mut session = Session::open(self.spec.clone(), &self.out, self.reuse)?;
         session.restrict(&self.only)?;
         session.provide()?;

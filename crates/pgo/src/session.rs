@@ -178,8 +178,9 @@ impl Session {
     /// The scenarios for the sampler.
     ///
     /// # Errors
-    /// See [`Self::provide`].
+    /// See [`Self::provide`] and [`Spec::check_filled_in`].
     pub fn scenarios(&mut self) -> Result<Vec<Scenario>> {
+        self.workshop.spec.check_filled_in()?;
         let assets = self.assets()?;
         let mut scenarios = assets.scenarios_of(&self.workshop.spec);
         scenarios.retain(|scenario| self.only.is_empty() || self.only.contains(&scenario.name));

@@ -16,6 +16,13 @@ fn open(place: &Place) -> Result<Session> {
     Ok(Session::open(spec, &out, Reuse::Unchanged)?)
 }
 
+/// The same for what needs the declared training, before anything is built.
+fn open_to_train(place: &Place) -> Result<Session> {
+    let (spec, out) = place.load()?;
+    spec.check_training()?;
+    Ok(Session::open(spec, &out, Reuse::Unchanged)?)
+}
+
 pub(super) fn instrument(place: &Place) -> Result<u8> {
     let mut session = open(place)?;
     let instrumented = session.instrument()?;
@@ -29,7 +36,7 @@ pub(super) fn instrument(place: &Place) -> Result<u8> {
 }
 
 pub(super) fn train(place: &Place) -> Result<u8> {
-    let mut session = open(place)?;
+    let mut session = open_to_train(place)?;
     let instrumented = session.instrument()?;
     for profile in session.train(&instrumented)? {
         println!("{}\t{}", profile.name, profile.path.display());
@@ -39,12 +46,14 @@ pub(super) fn train(place: &Place) -> Result<u8> {
 }
 
 pub(super) fn merge(place: &Place, sources: &[PathBuf]) -> Result<u8> {
-    let mut session = open(place)?;
+    let mut session;
     let merged = if sources.is_empty() {
+        session = open_to_train(place)?;
         let instrumented = session.instrument()?;
         let profiles = session.train(&instrumented)?;
         session.merge(profiles)?
     } else {
+        session = open(place)?;
         session.merge_files(sources)?
     };
     println!("{}", merged.path.display());

@@ -10,6 +10,7 @@ mod doctor;
 mod flags;
 mod guards;
 mod hostile;
+mod init;
 mod instructions;
 mod interruption;
 mod layout_control;

@@ -409,6 +409,7 @@ fn check_name(name: &str) -> Result<()> {
 
 fn spec_task(spec: &Spec, only: &[String]) -> Result<Task> {
     spec.check_names(only)?;
+    spec.check_filled_in()?;
     let assets = Assets::provide(spec)?;
     let mut scenarios = assets.scenarios_of(spec);
     scenarios.retain(|scenario| only.is_empty() || only.contains(&scenario.name));

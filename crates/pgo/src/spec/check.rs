@@ -68,9 +68,10 @@ fn target(spec: &Spec) -> Result<()> {
         ));
     }
     let target = spec.target();
-    if target.bin.is_some() == target.example.is_some() {
+    let named = [&target.bin, &target.example, &target.bench];
+    if named.into_iter().flatten().count() != 1 {
         return Err(spec.error(
-            "[target] must name exactly one of `bin` and `example`",
+            "[target] must name exactly one of `bin`, `example` and `bench`",
             "write for instance `bin = \"server\"`",
         ));
     }

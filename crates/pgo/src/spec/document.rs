@@ -42,10 +42,13 @@ pub struct Target {
     pub manifest: PathBuf,
     /// The package.
     pub package: String,
-    /// A binary target; exactly one of `bin` and `example`.
+    /// A binary target; exactly one of `bin`, `example` and `bench`.
     pub bin: Option<String>,
     /// An example target.
     pub example: Option<String>,
+    /// A benchmark target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bench: Option<String>,
     /// Features of the package.
     #[serde(default)]
     pub features: Vec<String>,
@@ -63,10 +66,57 @@ pub struct Target {
 impl Target {
     /// The name of the executable.
     pub fn executable(&self) -> &str {
-        self.bin
-            .as_deref()
-            .or(self.example.as_deref())
-            .unwrap_or(&self.package)
+        let name = match self.kind() {
+            ExecutableKind::Bin => &self.bin,
+            ExecutableKind::Example => &self.example,
+            ExecutableKind::Bench => &self.bench,
+        };
+        name.as_deref().unwrap_or(&self.package)
+    }
+
+    /// What kind of cargo target the executable is.
+    pub fn kind(&self) -> ExecutableKind {
+        if self.example.is_some() {
+            ExecutableKind::Example
+        } else if self.bench.is_some() {
+            ExecutableKind::Bench
+        } else {
+            ExecutableKind::Bin
+        }
+    }
+}
+
+/// The kinds of cargo targets that can be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExecutableKind {
+    /// A binary.
+    Bin,
+    /// An example.
+    Example,
+    /// A benchmark.
+    Bench,
+}
+
+impl ExecutableKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Bin, Self::Example, Self::Bench];
+
+    /// The spec's key, which is also the name of cargo's option.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Bin => "bin",
+            Self::Example => "example",
+            Self::Bench => "bench",
+        }
+    }
+
+    /// Whether `target` is of this kind.
+    pub(crate) fn is_of(self, target: &cargo_metadata::Target) -> bool {
+        match self {
+            Self::Bin => target.is_bin(),
+            Self::Example => target.is_example(),
+            Self::Bench => target.is_bench(),
+        }
     }
 }
 

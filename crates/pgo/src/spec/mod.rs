@@ -12,12 +12,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub use document::{
-    Criterion, Expect, Judge, MetricSpec, Output, Request, ScenarioKind, ScenarioSpec, Target,
-    Train, Trend,
+    Criterion, ExecutableKind, Expect, Judge, MetricSpec, Output, Request, ScenarioKind,
+    ScenarioSpec, Target, Train, Trend,
 };
 
 use crate::digest;
 use crate::error::{Error, Result};
+use crate::init;
 use document::Document;
 
 /// A checked spec.
@@ -152,18 +153,47 @@ impl Spec {
         manifest.parent().unwrap_or(Path::new("/")).to_owned()
     }
 
-    /// Refuses a spec that trains nothing.
+    /// Refuses a spec that trains nothing, or whose workload is not filled in.
     ///
     /// # Errors
     /// [`Error::Spec`] with the ways out.
     pub fn check_training(&self) -> Result<()> {
         if !self.train().is_empty() {
-            return Ok(());
+            return self.check_filled_in();
         }
         Err(self.error(
             "there is no [[train]] workload",
             "declare one, or train elsewhere and name the profile with `--profile FILE`",
         ))
+    }
+
+    /// Refuses a spec in which a [`PLACEHOLDER`](init::PLACEHOLDER) is left: what such a program did
+    /// would be nobody's workload.
+    ///
+    /// # Errors
+    /// [`Error::Spec`] naming the workload.
+    pub fn check_filled_in(&self) -> Result<()> {
+        let training = self
+            .train()
+            .iter()
+            .map(|train| ("[[train]]", &train.name, &train.args));
+        let scenarios = self
+            .scenario_specs()
+            .iter()
+            .map(|scenario| ("[[scenario]]", &scenario.name, &scenario.args));
+        let is_left = |args: &[String]| args.iter().any(|arg| arg == init::PLACEHOLDER);
+        let left = training
+            .chain(scenarios)
+            .find(|(_, _, args)| is_left(args.as_slice()));
+        left.map_or(Ok(()), |(section, name, _)| {
+            Err(self.error(
+                format!(
+                    "{section} `{name}` still has the placeholder `{}`",
+                    init::PLACEHOLDER
+                ),
+                "write the program's own arguments there, `args = []` for none",
+            ))
+        })
     }
 
     /// Refuses names that no scenario has.
