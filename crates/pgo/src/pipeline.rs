@@ -82,7 +82,28 @@ pub enum CriterionStage {
     Skipped,
 }
 
+/// Time for all sampling, where nothing else is asked.
+pub const DEFAULT_BUDGET: Duration = Duration::from_mins(10);
+
 impl Options {
+    /// The whole job on `spec`, as the command line does it without options.
+    pub fn new(spec: Spec, out: PathBuf) -> Self {
+        Self {
+            spec,
+            out,
+            budget: DEFAULT_BUDGET,
+            reuse: Reuse::Unchanged,
+            samples: Reuse::Unchanged,
+            null_rebuild: NullRebuild::Left,
+            turn_requests: None,
+            only: Vec::new(),
+            profile: None,
+            layouts: None,
+            instructions: None,
+            criterion: CriterionStage::Run,
+        }
+    }
+
     /// The benchmark that is run after the record is written.
     pub fn declared_criterion(&self) -> Option<&Criterion> {
         let declared = self.spec.criterion();

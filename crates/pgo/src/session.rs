@@ -320,7 +320,7 @@ impl Session {
     pub fn merged(&self) -> Result<MergedProfile> {
         self.stages.last("merge").ok_or_else(|| Error::Usage {
             message: "there is no merged profile".into(),
-            hint: "run `cargo xtask pgo merge DIR` first, or name one with `--profile FILE`".into(),
+            hint: "run the step `merge DIR` first, or name one with `--profile FILE`".into(),
         })
     }
 
@@ -373,7 +373,7 @@ impl Session {
     pub fn candidate(&self) -> Result<Candidate> {
         optimize::last(&self.workshop.output).ok_or_else(|| Error::Usage {
             message: "there is no candidate".into(),
-            hint: "run `cargo xtask pgo optimize` first".into(),
+            hint: "run the step `optimize` first".into(),
         })
     }
 

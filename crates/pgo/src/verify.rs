@@ -187,7 +187,7 @@ fn flags_agree(baseline: &Artifact, candidate: &Candidate) -> Result<Check> {
         return Err(Error::Verification {
             check: "same-flags",
             message: "baseline and candidate were built with different flags".into(),
-            hint: "build both again with the same flags: cargo xtask pgo".into(),
+            hint: "build both again with the same flags: run the whole job".into(),
         });
     }
     Ok(Check {

@@ -17,7 +17,7 @@ use inferno_measure::verdict::judge_again;
 
 use crate::compare::programs::file_name;
 use crate::error::{Error, Result};
-use crate::pipeline::{self, CriterionStage, NullRebuild, Options};
+use crate::pipeline::{self, CriterionStage, Options};
 use crate::session::{Baseline, Patience, Session};
 use crate::spec::Spec;
 use crate::stage::Reuse;
@@ -107,18 +107,11 @@ impl Calibration {
         let evidence = self.prepare(program)?;
         let Ready { spec, out } = self.ready(program)?;
         let finished = pipeline::run(&Options {
-            spec,
-            out,
             budget,
-            reuse: Reuse::Unchanged,
             samples,
-            null_rebuild: NullRebuild::Left,
-            turn_requests: None,
             only: vec![program.scenario().to_owned()],
-            profile: None,
-            layouts: None,
-            instructions: None,
             criterion: CriterionStage::Skipped,
+            ..Options::new(spec, out)
         })?;
         let row = row(program, &finished.record, &evidence)?;
         calibration::put(&self.rows_file(), row.clone())?;

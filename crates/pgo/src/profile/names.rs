@@ -21,7 +21,7 @@ pub fn read(path: &Path) -> Result<HashSet<String>> {
     let refused = |message: &str| Error::Verification {
         check: "instrumented-names",
         message: format!("`{}`: {message}", path.display()),
-        hint: "build it with `cargo xtask pgo instrument`".into(),
+        hint: "build it with the step `instrument`".into(),
     };
     let content = std::fs::read(path).map_err(Error::io("read", path))?;
     let file = object::File::parse(&*content).map_err(|error| refused(&error.to_string()))?;

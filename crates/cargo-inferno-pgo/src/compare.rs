@@ -1,4 +1,4 @@
-//! `cargo xtask compare A B`: which of two programs, records or Criterion baselines is faster.
+//! `compare A B`: which of two programs, records or Criterion baselines is faster.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,14 +14,15 @@ use inferno_pgo::compare::results::{self, Obstacles, Rule};
 use inferno_pgo::exit;
 use inferno_pgo::spec::{Spec, duration};
 use inferno_pgo::stage::Reuse;
+use inferno_pgo::{Error, Result};
 
 use inferno_report::exchange;
 
-use crate::error::{Error, Result};
-use crate::{print, project};
+use crate::{Front, print};
 
+/// What is compared, and how.
 #[derive(Debug, Args)]
-pub(crate) struct Arguments {
+pub struct Arguments {
     /// What is there today: a program, a record, or a baseline such as target/criterion:main
     #[arg(value_name = "OLD")]
     baseline: PathBuf,
@@ -163,17 +164,20 @@ fn refuse(given: &[(&str, bool)], belong_to: &str) -> Result<()> {
     } else {
         "belong"
     };
-    Err(inferno_pgo::Error::Usage {
+    Err(Error::Usage {
         message: format!("{} {verb} to {belong_to}", given.join(", ")),
         hint: "leave out what does not apply, or compare two of the other kind".into(),
-    }
-    .into())
+    })
 }
 
 /// Time for sampling, and for one process, without an option.
 const DEFAULT_TIME: Duration = Duration::from_mins(1);
 
-pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
+/// Compares, prints the answer, and gives its exit code.
+///
+/// # Errors
+/// Every [`inferno_pgo::Error`].
+pub fn run(arguments: &Arguments, front: &Front) -> Result<u8> {
     let operands = [
         Operand::of(&arguments.baseline)?,
         Operand::of(&arguments.candidate)?,
@@ -200,7 +204,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
         }
         _ => {
             arguments.refuse_what_bridges()?;
-            programs(arguments)?
+            programs(arguments, front)?
         }
     };
     print_as(&comparison, arguments.format)?;
@@ -218,7 +222,7 @@ fn exit_code(comparison: &Comparison, strict: bool) -> u8 {
     }
 }
 
-fn programs(arguments: &Arguments) -> Result<Comparison> {
+fn programs(arguments: &Arguments, front: &Front) -> Result<Comparison> {
     let sampling = &arguments.sampling;
     let name = sampling
         .name
@@ -242,12 +246,15 @@ fn programs(arguments: &Arguments) -> Result<Comparison> {
             },
         })),
     };
-    let out = sampling.out.clone();
+    let out = match &sampling.out {
+        Some(out) => out.clone(),
+        None => front.default_comparison(&name)?,
+    };
     let finished = programs::run(&programs::Options {
         baseline: arguments.baseline.clone(),
         candidate: arguments.candidate.clone(),
         workload,
-        out: out.unwrap_or_else(|| project::default_comparison(&name)),
+        out,
         name,
         budget: sampling.budget.unwrap_or(DEFAULT_TIME),
         threshold: arguments.threshold,
@@ -283,7 +290,7 @@ fn print_as(comparison: &Comparison, format: Format) -> Result<()> {
         Format::Benchstat => exchange::benchstat(comparison),
         Format::Json => {
             serde_json::to_string_pretty(comparison)
-                .map_err(|error| Error::Check(error.to_string()))?
+                .map_err(|error| Error::Internal(error.to_string()))?
                 + "\n"
         }
     };

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use inferno_pgo::Result;
 use inferno_pgo::exit::ANSWERED;
 use inferno_pgo::output;
 use inferno_pgo::session::Session;
@@ -9,63 +10,64 @@ use inferno_pgo::stage::Reuse;
 use inferno_pgo::status::Status;
 
 use super::Place;
-use crate::error::Result;
+use crate::Front;
 
-fn open(place: &Place) -> Result<Session> {
-    let (spec, out) = place.load()?;
-    Ok(Session::open(spec, &out, Reuse::Unchanged)?)
+fn open(place: &Place, front: &Front) -> Result<Session> {
+    let (spec, out) = place.load(front)?;
+    Session::open(spec, &out, Reuse::Unchanged)
 }
 
 /// The same for what needs the declared training, before anything is built.
-fn open_to_train(place: &Place) -> Result<Session> {
-    let (spec, out) = place.load()?;
+fn open_to_train(place: &Place, front: &Front) -> Result<Session> {
+    let (spec, out) = place.load(front)?;
     spec.check_training()?;
-    Ok(Session::open(spec, &out, Reuse::Unchanged)?)
+    Session::open(spec, &out, Reuse::Unchanged)
 }
 
-pub(super) fn instrument(place: &Place) -> Result<u8> {
-    let mut session = open(place)?;
+pub(super) fn instrument(place: &Place, front: &Front) -> Result<u8> {
+    let mut session = open(place, front)?;
     let instrumented = session.instrument()?;
     println!("{}", instrumented.artifact().path.display());
+    let call = front.call;
     session
         .say("train it with LLVM_PROFILE_FILE='DIR/run_%m_%p.profraw' set, let it end by itself,");
-    session.say(
-        "then: cargo xtask pgo merge DIR; or run the declared training: cargo xtask pgo train",
-    );
-    Ok(ANSWERED)
-}
-
-pub(super) fn train(place: &Place) -> Result<u8> {
-    let mut session = open_to_train(place)?;
-    let instrumented = session.instrument()?;
-    for profile in session.train(&instrumented)? {
-        println!("{}\t{}", profile.name, profile.path.display());
-    }
-    session.say("next: cargo xtask pgo merge");
-    Ok(ANSWERED)
-}
-
-pub(super) fn merge(place: &Place, sources: &[PathBuf]) -> Result<u8> {
-    let mut session;
-    let merged = if sources.is_empty() {
-        session = open_to_train(place)?;
-        let instrumented = session.instrument()?;
-        let profiles = session.train(&instrumented)?;
-        session.merge(profiles)?
-    } else {
-        session = open(place)?;
-        session.merge_files(sources)?
-    };
-    println!("{}", merged.path.display());
     session.say(&format!(
-        "{} of {} functions ran; next: cargo xtask pgo optimize",
-        merged.functions_covered, merged.functions_total
+        "then: {call} merge DIR; or run the declared training: {call} train"
     ));
     Ok(ANSWERED)
 }
 
-pub(super) fn optimize(place: &Place, profile: Option<&Path>) -> Result<u8> {
-    let mut session = open(place)?;
+pub(super) fn train(place: &Place, front: &Front) -> Result<u8> {
+    let mut session = open_to_train(place, front)?;
+    let instrumented = session.instrument()?;
+    for profile in session.train(&instrumented)? {
+        println!("{}\t{}", profile.name, profile.path.display());
+    }
+    session.say(&format!("next: {} merge", front.call));
+    Ok(ANSWERED)
+}
+
+pub(super) fn merge(place: &Place, sources: &[PathBuf], front: &Front) -> Result<u8> {
+    let mut session;
+    let merged = if sources.is_empty() {
+        session = open_to_train(place, front)?;
+        let instrumented = session.instrument()?;
+        let profiles = session.train(&instrumented)?;
+        session.merge(profiles)?
+    } else {
+        session = open(place, front)?;
+        session.merge_files(sources)?
+    };
+    println!("{}", merged.path.display());
+    session.say(&format!(
+        "{} of {} functions ran; next: {} optimize",
+        merged.functions_covered, merged.functions_total, front.call
+    ));
+    Ok(ANSWERED)
+}
+
+pub(super) fn optimize(place: &Place, profile: Option<&Path>, front: &Front) -> Result<u8> {
+    let mut session = open(place, front)?;
     let merged = match profile {
         Some(profile) => session.adopt(profile)?,
         None => session.merged()?,
@@ -73,12 +75,12 @@ pub(super) fn optimize(place: &Place, profile: Option<&Path>) -> Result<u8> {
     let instrumented = session.instrument()?;
     let (candidate, _) = session.optimize(&merged, &instrumented)?;
     println!("{}", candidate.artifact().path.display());
-    session.say("next: cargo xtask pgo verify");
+    session.say(&format!("next: {} verify", front.call));
     Ok(ANSWERED)
 }
 
-pub(super) fn verify(place: &Place) -> Result<u8> {
-    let mut session = open(place)?;
+pub(super) fn verify(place: &Place, front: &Front) -> Result<u8> {
+    let mut session = open(place, front)?;
     let profile = session.candidate()?.profile().clone();
     let baseline = session.baseline()?;
     let instrumented = session.instrument()?;
@@ -92,14 +94,14 @@ pub(super) fn verify(place: &Place) -> Result<u8> {
     Ok(ANSWERED)
 }
 
-pub(super) fn status(place: &Place) -> Result<u8> {
-    let (spec, out) = place.load()?;
+pub(super) fn status(place: &Place, front: &Front) -> Result<u8> {
+    let (spec, out) = place.load(front)?;
     print!("{}", Status::of(&spec, &out));
     Ok(ANSWERED)
 }
 
-pub(super) fn clean(place: &Place) -> Result<u8> {
-    let (_, out) = place.load()?;
+pub(super) fn clean(place: &Place, front: &Front) -> Result<u8> {
+    let (_, out) = place.load(front)?;
     output::clean(&out, &mut |line| eprintln!("{line}"))?;
     Ok(ANSWERED)
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask pgo init`: a first spec for any package.
+//! `init`: a first spec for any package.
 
 use std::path::PathBuf;
 
@@ -7,11 +7,13 @@ use inferno_pgo::exit::ANSWERED;
 use inferno_pgo::init::{self, Request};
 use inferno_pgo::manifest;
 use inferno_pgo::spec::ExecutableKind;
+use inferno_pgo::{Error, Result};
 
-use crate::error::Result;
+use crate::Front;
+use crate::front::current_directory;
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// The Cargo.toml of the package or its workspace; without it, the nearest one
     #[arg(long, value_name = "FILE")]
     manifest_path: Option<PathBuf>,
@@ -56,25 +58,30 @@ impl Arguments {
 }
 
 fn nearest_manifest() -> Result<PathBuf> {
-    let directory = std::env::current_dir().unwrap_or_default();
-    let found = manifest::nearest(manifest::FILE_NAME, &directory);
-    Ok(found.ok_or_else(|| inferno_pgo::Error::Usage {
+    let directory = current_directory()?;
+    manifest::nearest(manifest::FILE_NAME, &directory).ok_or_else(|| Error::Usage {
         message: format!(
             "there is no {} in `{}` or above",
             manifest::FILE_NAME,
             directory.display()
         ),
         hint: "go to the package, or name its manifest with `--manifest-path FILE`".into(),
-    })?)
+    })
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<u8> {
+pub(super) fn run(arguments: &Arguments, front: &Front) -> Result<u8> {
     let path = init::write(&arguments.request()?)?;
     println!("{}", path.display());
+    let is_found = front.default_spec().is_ok_and(|found| found == path);
+    let named = if is_found {
+        String::new()
+    } else {
+        format!(" --spec {}", path.display())
+    };
     eprintln!(
-        "next: replace `{}` in it by the program's arguments, then: cargo xtask pgo --spec {}",
+        "next: replace each `{}` in it by the program's arguments, then: {}{named}",
         init::PLACEHOLDER,
-        path.display()
+        front.call
     );
     Ok(ANSWERED)
 }

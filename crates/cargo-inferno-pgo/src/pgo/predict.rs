@@ -1,16 +1,16 @@
-//! `cargo xtask pgo predict`: the suitability score, before any instrumented build.
+//! `predict`: the suitability score, before any instrumented build.
 
 use clap::Args;
 use inferno_pgo::exit::ANSWERED;
 use inferno_pgo::pipeline;
 use inferno_pgo::stage::Reuse;
+use inferno_pgo::{Error, Result};
 
 use super::Place;
-use crate::error::{Error, Result};
-use crate::print;
+use crate::{Front, print};
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     #[command(flatten)]
     place: Place,
     /// Measure all inputs again
@@ -33,8 +33,8 @@ enum Format {
     Json,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<u8> {
-    let (spec, out) = arguments.place.load()?;
+pub(super) fn run(arguments: &Arguments, front: &Front) -> Result<u8> {
+    let (spec, out) = arguments.place.load(front)?;
     let reuse = if arguments.fresh {
         Reuse::Nothing
     } else {
@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8> {
     let suitability = pipeline::predict(spec, &out, reuse)?;
     let text = if arguments.json || arguments.format == Format::Json {
         serde_json::to_string_pretty(&suitability)
-            .map_err(|error| Error::Check(error.to_string()))?
+            .map_err(|error| Error::Internal(error.to_string()))?
             + "\n"
     } else {
         inferno_report::suitability(&suitability, print::width(), print::style())

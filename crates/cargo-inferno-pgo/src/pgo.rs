@@ -1,4 +1,5 @@
-//! `cargo xtask pgo`: the main job, and its single steps for people who train elsewhere.
+//! The main job, and its single steps for people who train elsewhere: `cargo inferno-pgo`, or
+//! `cargo xtask pgo`.
 
 mod init;
 mod judge;
@@ -10,18 +11,18 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use inferno_measure::record::{Record, Verdict};
-use inferno_pgo::exit;
 use inferno_pgo::pipeline::{self, CriterionStage, Finished, NullRebuild, Options};
 use inferno_pgo::plan::Plan;
 use inferno_pgo::spec::{Spec, duration};
 use inferno_pgo::stage::Reuse;
+use inferno_pgo::{Result, exit};
 
-use crate::error::{Error, Result};
-use crate::project;
+use crate::Front;
 
+/// Arguments of the main job or of one of its steps.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub(crate) struct Arguments {
+pub struct Arguments {
     #[command(subcommand)]
     step: Option<Step>,
     #[command(flatten)]
@@ -29,7 +30,7 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-enum Step {
+pub(crate) enum Step {
     /// Write a first spec for a package; never over a file that is there
     Init(init::Arguments),
     /// Build the baseline alone and say what gain to expect of an optimised build
@@ -73,8 +74,8 @@ enum Step {
 
 /// Which spec, and where its results go.
 #[derive(Debug, Args)]
-struct Place {
-    /// The spec; without it, the inference engine's
+pub(crate) struct Place {
+    /// The spec; without it, the project's own
     #[arg(long, value_name = "FILE")]
     spec: Option<PathBuf>,
     /// The output directory; without it, one below target/pgo
@@ -83,18 +84,22 @@ struct Place {
 }
 
 impl Place {
-    fn load(&self) -> Result<(Spec, PathBuf)> {
-        let spec = Spec::load(&self.spec.clone().unwrap_or_else(project::default_spec))?;
-        let out = self
-            .out
-            .clone()
-            .unwrap_or_else(|| project::default_out(spec.name()));
+    fn load(&self, front: &Front) -> Result<(Spec, PathBuf)> {
+        let spec = match &self.spec {
+            Some(spec) => Spec::load(spec)?,
+            None => Spec::load(&front.default_spec()?)?,
+        };
+        let out = match &self.out {
+            Some(out) => out.clone(),
+            None => front.default_out(&spec)?,
+        };
         Ok((spec, out))
     }
 }
 
+/// What the main job can be asked.
 #[derive(Debug, Args)]
-struct RunArguments {
+pub(crate) struct RunArguments {
     #[command(flatten)]
     sampling: SamplingArguments,
     /// Build the baseline twice, to learn what a differing binary proves
@@ -125,7 +130,7 @@ struct RunArguments {
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
-struct SamplingArguments {
+pub(crate) struct SamplingArguments {
     #[command(flatten)]
     place: Place,
     /// Time for all sampling, as in `5m`; the benchmark of [criterion] has a budget of its own
@@ -163,7 +168,7 @@ impl SamplingArguments {
         }
     }
 
-    fn options(&self) -> Result<Options> {
+    fn options(&self, front: &Front) -> Result<Options> {
         let reuse = |again| {
             if again {
                 Reuse::Nothing
@@ -171,20 +176,15 @@ impl SamplingArguments {
                 Reuse::Unchanged
             }
         };
-        let (spec, out) = self.place.load()?;
+        let (spec, out) = self.place.load(front)?;
         Ok(Options {
-            spec,
-            out,
             budget: self.budget,
             reuse: reuse(self.fresh),
             samples: reuse(self.remeasure),
-            null_rebuild: NullRebuild::Left,
             turn_requests: self.turn_requests,
             only: self.only.clone(),
-            profile: None,
-            layouts: None,
-            instructions: None,
             criterion: CriterionStage::Skipped,
+            ..Options::new(spec, out)
         })
     }
 
@@ -207,7 +207,7 @@ impl SamplingArguments {
 }
 
 impl RunArguments {
-    fn options(&self) -> Result<Options> {
+    fn options(&self, front: &Front) -> Result<Options> {
         Ok(Options {
             null_rebuild: if self.audit {
                 NullRebuild::Built
@@ -222,30 +222,40 @@ impl RunArguments {
             } else {
                 CriterionStage::Run
             },
-            ..self.sampling.options()?
+            ..self.sampling.options(front)?
         })
     }
 }
 
-pub(crate) fn run(arguments: Arguments) -> Result<u8> {
+/// Does the main job, or one of its steps; gives the exit code of the answer.
+///
+/// # Errors
+/// Every [`inferno_pgo::Error`].
+pub fn run(arguments: Arguments, front: &Front) -> Result<u8> {
     match arguments.step {
-        None => whole(&arguments.run),
-        Some(Step::Init(arguments)) => init::run(&arguments),
-        Some(Step::Predict(arguments)) => predict::run(&arguments),
-        Some(Step::Instrument(place)) => steps::instrument(&place),
-        Some(Step::Train(place)) => steps::train(&place),
-        Some(Step::Merge { place, sources }) => steps::merge(&place, &sources),
-        Some(Step::Optimize { place, profile }) => steps::optimize(&place, profile.as_deref()),
-        Some(Step::Verify(place)) => steps::verify(&place),
-        Some(Step::Judge { record, format }) => judge::run(&record, format),
-        Some(Step::Noise(arguments)) => noise(&arguments),
-        Some(Step::Status(place)) => steps::status(&place),
-        Some(Step::Clean(place)) => steps::clean(&place),
+        None => whole(&arguments.run, front),
+        Some(step) => self::step(step, front),
     }
 }
 
-fn whole(arguments: &RunArguments) -> Result<u8> {
-    let options = arguments.options()?;
+pub(crate) fn step(step: Step, front: &Front) -> Result<u8> {
+    match step {
+        Step::Init(arguments) => init::run(&arguments, front),
+        Step::Predict(arguments) => predict::run(&arguments, front),
+        Step::Instrument(place) => steps::instrument(&place, front),
+        Step::Train(place) => steps::train(&place, front),
+        Step::Merge { place, sources } => steps::merge(&place, &sources, front),
+        Step::Optimize { place, profile } => steps::optimize(&place, profile.as_deref(), front),
+        Step::Verify(place) => steps::verify(&place, front),
+        Step::Judge { record, format } => judge::run(&record, format),
+        Step::Noise(arguments) => noise(&arguments, front),
+        Step::Status(place) => steps::status(&place, front),
+        Step::Clean(place) => steps::clean(&place, front),
+    }
+}
+
+pub(crate) fn whole(arguments: &RunArguments, front: &Front) -> Result<u8> {
+    let options = arguments.options(front)?;
     let plan = Plan::of(&options)?;
     eprint!("{plan}");
     if arguments.dry_run {
@@ -274,10 +284,10 @@ fn criterion(options: &Options, finished: Finished, code: u8) -> Result<u8> {
             "Criterion's report is in criterion/report/index.html of the benchmark's target directory, or where CRITERION_HOME points"
         ),
         Ok(false) => {}
-        Err(error) if code == exit::ANSWERED => return Err(error.into()),
+        Err(error) if code == exit::ANSWERED => return Err(error),
         Err(error) => {
             inferno_measure::process::check_interrupted()?;
-            Error::from(error).tell();
+            crate::tell(&error, error.hint().as_deref());
         }
     }
     Ok(code)
@@ -292,8 +302,8 @@ fn write_reports(Finished { record, output }: &Finished) -> inferno_measure::Res
     Ok(())
 }
 
-fn noise(arguments: &SamplingArguments) -> Result<u8> {
-    let Finished { record, output } = pipeline::run_noise(&arguments.options()?)?;
+fn noise(arguments: &SamplingArguments, front: &Front) -> Result<u8> {
+    let Finished { record, output } = pipeline::run_noise(&arguments.options(front)?)?;
     inferno_measure::write_atomically(
         &output.noise_page(),
         inferno_report::html(&record).as_bytes(),
