@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use inferno_measure::record::{Record, Verdict};
+use inferno_pgo::cargo::{LockFile, Network, Resolution};
 use inferno_pgo::pipeline::{self, CriterionStage, Finished, NullRebuild, Options};
 use inferno_pgo::plan::Plan;
 use inferno_pgo::spec::{Spec, duration};
@@ -36,26 +37,26 @@ pub(crate) enum Step {
     /// Build the baseline alone and say what gain to expect of an optimised build
     Predict(predict::Arguments),
     /// Build the instrumented binary and say how to train it
-    Instrument(Place),
+    Instrument(Building),
     /// Run the declared training workloads on the instrumented binary
-    Train(Place),
+    Train(Building),
     /// Merge raw profiles: those of the declared training, or files and directories
     Merge {
         #[command(flatten)]
-        place: Place,
+        building: Building,
         /// Raw profiles, or directories of them; default: the declared training's
         sources: Vec<PathBuf>,
     },
     /// Build the candidate with the merged profile
     Optimize {
         #[command(flatten)]
-        place: Place,
+        building: Building,
         /// A profile that was merged elsewhere
         #[arg(long, value_name = "FILE")]
         profile: Option<PathBuf>,
     },
     /// Prove that baseline and candidate may be compared
-    Verify(Place),
+    Verify(Building),
     /// Judge a saved record again, from its raw samples
     Judge {
         /// The record
@@ -97,6 +98,36 @@ impl Place {
     }
 }
 
+/// The same for what builds.
+#[derive(Debug, Args)]
+pub(crate) struct Building {
+    #[command(flatten)]
+    place: Place,
+    /// Fail where cargo would have to change Cargo.lock
+    #[arg(long)]
+    locked: bool,
+    /// Fetch nothing: no packages, tools or models
+    #[arg(long)]
+    offline: bool,
+}
+
+impl Building {
+    fn resolution(&self) -> Resolution {
+        Resolution {
+            lock_file: if self.locked {
+                LockFile::Kept
+            } else {
+                LockFile::Written
+            },
+            network: if self.offline {
+                Network::Unused
+            } else {
+                Network::Used
+            },
+        }
+    }
+}
+
 /// What the main job can be asked.
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
@@ -132,7 +163,7 @@ pub(crate) struct RunArguments {
 )]
 pub(crate) struct SamplingArguments {
     #[command(flatten)]
-    place: Place,
+    building: Building,
     /// Time for all sampling, as in `5m`; the benchmark of [criterion] has a budget of its own
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration::parse)]
     budget: Duration,
@@ -176,7 +207,7 @@ impl SamplingArguments {
                 Reuse::Unchanged
             }
         };
-        let (spec, out) = self.place.load(front)?;
+        let (spec, out) = self.building.place.load(front)?;
         Ok(Options {
             budget: self.budget,
             reuse: reuse(self.fresh),
@@ -184,6 +215,7 @@ impl SamplingArguments {
             turn_requests: self.turn_requests,
             only: self.only.clone(),
             criterion: CriterionStage::Skipped,
+            resolution: self.building.resolution(),
             ..Options::new(spec, out)
         })
     }
@@ -242,11 +274,13 @@ pub(crate) fn step(step: Step, front: &Front) -> Result<u8> {
     match step {
         Step::Init(arguments) => init::run(&arguments, front),
         Step::Predict(arguments) => predict::run(&arguments, front),
-        Step::Instrument(place) => steps::instrument(&place, front),
-        Step::Train(place) => steps::train(&place, front),
-        Step::Merge { place, sources } => steps::merge(&place, &sources, front),
-        Step::Optimize { place, profile } => steps::optimize(&place, profile.as_deref(), front),
-        Step::Verify(place) => steps::verify(&place, front),
+        Step::Instrument(building) => steps::instrument(&building, front),
+        Step::Train(building) => steps::train(&building, front),
+        Step::Merge { building, sources } => steps::merge(&building, &sources, front),
+        Step::Optimize { building, profile } => {
+            steps::optimize(&building, profile.as_deref(), front)
+        }
+        Step::Verify(building) => steps::verify(&building, front),
         Step::Judge { record, format } => judge::run(&record, format),
         Step::Noise(arguments) => noise(&arguments, front),
         Step::Status(place) => steps::status(&place, front),

@@ -60,6 +60,46 @@ pub struct Workshop {
     pub shared: SharedFlags,
     /// Where the results go.
     pub output: OutputDir,
+    /// What cargo may do to have the dependencies.
+    pub resolution: Resolution,
+}
+
+/// What cargo may do to have the dependencies; the same for every arm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Resolution {
+    /// The lock file.
+    pub lock_file: LockFile,
+    /// The network.
+    pub network: Network,
+}
+
+/// Whether cargo may write the lock file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LockFile {
+    /// It may, as it does by itself.
+    #[default]
+    Written,
+    /// It may not (`--locked`): what the manifests want must be in it.
+    Kept,
+}
+
+/// Whether anything is fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Network {
+    /// What is missing is fetched.
+    #[default]
+    Used,
+    /// Nothing is (`--offline`), by cargo or by us.
+    Unused,
+}
+
+impl Resolution {
+    /// cargo's options.
+    pub(crate) fn arguments(self) -> impl Iterator<Item = &'static str> {
+        let locked = (self.lock_file == LockFile::Kept).then_some("--locked");
+        let offline = (self.network == Network::Unused).then_some("--offline");
+        locked.into_iter().chain(offline)
+    }
 }
 
 /// Builds `arm` and copies its binary out of cargo's reach.
@@ -315,7 +355,8 @@ fn command(workshop: &Workshop, arm: &Arm, capture: Option<&Path>) -> Result<Com
         .env("RUSTC_WORKSPACE_WRAPPER", "");
     command = command
         .arg(format!("--{}", target.kind().key()))
-        .arg(target.executable());
+        .arg(target.executable())
+        .args(workshop.resolution.arguments());
     command = match capture {
         // As a variable, because a flag would make it another build.
         Some(archive) => command.env(LLD_ARCHIVE_VARIABLE, archive),

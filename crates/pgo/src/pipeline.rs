@@ -12,6 +12,7 @@ use inferno_measure::scenario::Judging;
 use inferno_measure::verdict;
 
 use crate::assemble;
+use crate::cargo::Resolution;
 use crate::criterion;
 use crate::error::Result;
 use crate::instructions::Counting;
@@ -53,6 +54,8 @@ pub struct Options {
     pub instructions: Option<Duration>,
     /// Whether Criterion looks at the pair as well, where the spec declares it.
     pub criterion: CriterionStage,
+    /// What cargo may do to have the dependencies.
+    pub resolution: Resolution,
 }
 
 /// A finished run. While it lives, no other run can use the output directory.
@@ -101,6 +104,7 @@ impl Options {
             layouts: None,
             instructions: None,
             criterion: CriterionStage::Run,
+            resolution: Resolution::default(),
         }
     }
 
@@ -129,7 +133,8 @@ impl Options {
             ));
         }
         self.spec.check_filled_in()?;
-        let mut session = Session::open(self.spec.clone(), &self.out, self.reuse)?;
+        let session = Session::open(self.spec.clone(), &self.out, self.reuse)?;
+        let mut session = session.resolving(self.resolution);
         session.restrict(&self.only)?;
         session.provide()?;
         if self.reuse == Reuse::Nothing {
@@ -227,7 +232,13 @@ pub fn run_criterion(options: &Options, finished: Finished) -> Result<Option<Fin
     drop(output);
     let mut progress = Progress::on_stderr();
     let started = Instant::now();
-    criterion::run(&options.spec, declared, &root, &mut progress)?;
+    criterion::run(
+        &options.spec,
+        declared,
+        options.resolution,
+        &root,
+        &mut progress,
+    )?;
     let wall_s = started.elapsed().as_secs_f64();
     let output = OutputDir::open(&root, &mut |line| progress.say(line))?;
     // Another run may have gone in between: then the record on the disk is not this one's.
@@ -245,9 +256,14 @@ pub fn run_criterion(options: &Options, finished: Finished) -> Result<Option<Fin
 ///
 /// # Errors
 /// See [`run`].
-pub fn predict(spec: Spec, out: &Path, reuse: Reuse) -> Result<Suitability> {
+pub fn predict(
+    spec: Spec,
+    out: &Path,
+    reuse: Reuse,
+    resolution: Resolution,
+) -> Result<Suitability> {
     spec.check_training()?;
-    let mut session = Session::open(spec, out, reuse)?;
+    let mut session = Session::open(spec, out, reuse)?.resolving(resolution);
     let baseline = session.baseline()?;
     let evidence = session.evidence(&baseline, Patience::Companion)?;
     Ok(suitability::score(

@@ -21,7 +21,7 @@ use inferno_measure::scenario::Scenario;
 
 use crate::artifact::{Artifact, Counters};
 use crate::assets::Assets;
-use crate::cargo::{self, Freshness, Workshop};
+use crate::cargo::{self, Freshness, Network, Resolution, Workshop};
 use crate::digest::{self, Key};
 use crate::error::{Error, Result};
 use crate::flags::{self, Arm, SharedFlags};
@@ -83,6 +83,7 @@ impl Session {
             target,
             shared,
             output,
+            resolution: Resolution::default(),
         };
         Ok(Self {
             workshop,
@@ -93,6 +94,13 @@ impl Session {
             tool,
             assets,
         })
+    }
+
+    /// The same, with what cargo may do to have the dependencies.
+    #[must_use]
+    pub fn resolving(mut self, resolution: Resolution) -> Self {
+        self.workshop.resolution = resolution;
+        self
     }
 
     /// The spec.
@@ -130,9 +138,15 @@ impl Session {
             &self.workshop.compiler,
             &mut self.progress,
         );
+        let network = self.workshop.resolution.network;
         let provided = self.stages.timed("set-up", StageKind::Other, || {
-            let tool = LlvmProfdata::find_or_fetch(compiler, &mut |line| progress.say(line))?;
-            Ok((tool, Assets::provide(spec)?))
+            let tool = match network {
+                Network::Used => {
+                    LlvmProfdata::find_or_fetch(compiler, &mut |line| progress.say(line))?
+                }
+                Network::Unused => LlvmProfdata::find(compiler)?,
+            };
+            Ok((tool, Assets::provide(spec, network)?))
         })?;
         self.tool = Some(provided.0);
         self.assets = Some(provided.1);
@@ -158,7 +172,11 @@ impl Session {
     /// See [`Self::provide`].
     pub fn assets(&mut self) -> Result<Assets> {
         if self.assets.is_none() {
-            self.assets = Some(Assets::provide(&self.workshop.spec)?);
+            let workshop = &self.workshop;
+            self.assets = Some(Assets::provide(
+                &workshop.spec,
+                workshop.resolution.network,
+            )?);
         }
         self.assets
             .clone()

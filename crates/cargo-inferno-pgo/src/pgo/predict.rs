@@ -6,13 +6,13 @@ use inferno_pgo::pipeline;
 use inferno_pgo::stage::Reuse;
 use inferno_pgo::{Error, Result};
 
-use super::Place;
+use super::Building;
 use crate::{Front, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    place: Place,
+    building: Building,
     /// Measure all inputs again
     #[arg(long)]
     fresh: bool,
@@ -34,13 +34,14 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments, front: &Front) -> Result<u8> {
-    let (spec, out) = arguments.place.load(front)?;
+    let (spec, out) = arguments.building.place.load(front)?;
     let reuse = if arguments.fresh {
         Reuse::Nothing
     } else {
         Reuse::Unchanged
     };
-    let suitability = pipeline::predict(spec, &out, reuse)?;
+    let resolution = arguments.building.resolution();
+    let suitability = pipeline::predict(spec, &out, reuse, resolution)?;
     let text = if arguments.json || arguments.format == Format::Json {
         serde_json::to_string_pretty(&suitability)
             .map_err(|error| Error::Internal(error.to_string()))?

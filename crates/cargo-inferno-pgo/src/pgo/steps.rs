@@ -9,23 +9,23 @@ use inferno_pgo::session::Session;
 use inferno_pgo::stage::Reuse;
 use inferno_pgo::status::Status;
 
-use super::Place;
+use super::{Building, Place};
 use crate::Front;
 
-fn open(place: &Place, front: &Front) -> Result<Session> {
-    let (spec, out) = place.load(front)?;
-    Session::open(spec, &out, Reuse::Unchanged)
+fn open(building: &Building, front: &Front) -> Result<Session> {
+    let (spec, out) = building.place.load(front)?;
+    let session = Session::open(spec, &out, Reuse::Unchanged)?;
+    Ok(session.resolving(building.resolution()))
 }
 
 /// The same for what needs the declared training, before anything is built.
-fn open_to_train(place: &Place, front: &Front) -> Result<Session> {
-    let (spec, out) = place.load(front)?;
-    spec.check_training()?;
-    Session::open(spec, &out, Reuse::Unchanged)
+fn open_to_train(building: &Building, front: &Front) -> Result<Session> {
+    building.place.load(front)?.0.check_training()?;
+    open(building, front)
 }
 
-pub(super) fn instrument(place: &Place, front: &Front) -> Result<u8> {
-    let mut session = open(place, front)?;
+pub(super) fn instrument(building: &Building, front: &Front) -> Result<u8> {
+    let mut session = open(building, front)?;
     let instrumented = session.instrument()?;
     println!("{}", instrumented.artifact().path.display());
     let call = front.call;
@@ -37,8 +37,8 @@ pub(super) fn instrument(place: &Place, front: &Front) -> Result<u8> {
     Ok(ANSWERED)
 }
 
-pub(super) fn train(place: &Place, front: &Front) -> Result<u8> {
-    let mut session = open_to_train(place, front)?;
+pub(super) fn train(building: &Building, front: &Front) -> Result<u8> {
+    let mut session = open_to_train(building, front)?;
     let instrumented = session.instrument()?;
     for profile in session.train(&instrumented)? {
         println!("{}\t{}", profile.name, profile.path.display());
@@ -47,15 +47,15 @@ pub(super) fn train(place: &Place, front: &Front) -> Result<u8> {
     Ok(ANSWERED)
 }
 
-pub(super) fn merge(place: &Place, sources: &[PathBuf], front: &Front) -> Result<u8> {
+pub(super) fn merge(building: &Building, sources: &[PathBuf], front: &Front) -> Result<u8> {
     let mut session;
     let merged = if sources.is_empty() {
-        session = open_to_train(place, front)?;
+        session = open_to_train(building, front)?;
         let instrumented = session.instrument()?;
         let profiles = session.train(&instrumented)?;
         session.merge(profiles)?
     } else {
-        session = open(place, front)?;
+        session = open(building, front)?;
         session.merge_files(sources)?
     };
     println!("{}", merged.path.display());
@@ -66,8 +66,8 @@ pub(super) fn merge(place: &Place, sources: &[PathBuf], front: &Front) -> Result
     Ok(ANSWERED)
 }
 
-pub(super) fn optimize(place: &Place, profile: Option<&Path>, front: &Front) -> Result<u8> {
-    let mut session = open(place, front)?;
+pub(super) fn optimize(building: &Building, profile: Option<&Path>, front: &Front) -> Result<u8> {
+    let mut session = open(building, front)?;
     let merged = match profile {
         Some(profile) => session.adopt(profile)?,
         None => session.merged()?,
@@ -79,8 +79,8 @@ pub(super) fn optimize(place: &Place, profile: Option<&Path>, front: &Front) -> 
     Ok(ANSWERED)
 }
 
-pub(super) fn verify(place: &Place, front: &Front) -> Result<u8> {
-    let mut session = open(place, front)?;
+pub(super) fn verify(building: &Building, front: &Front) -> Result<u8> {
+    let mut session = open(building, front)?;
     let profile = session.candidate()?.profile().clone();
     let baseline = session.baseline()?;
     let instrumented = session.instrument()?;

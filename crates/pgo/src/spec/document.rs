@@ -58,6 +58,9 @@ pub struct Target {
     /// The cargo profile of every arm.
     #[serde(default = "default_profile")]
     pub profile: String,
+    /// The target triple; default: the user's configuration, else the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub triple: Option<String>,
     /// Flags common to every arm, after the user's own.
     #[serde(default)]
     pub rustflags: Vec<String>,
