@@ -18,5 +18,6 @@ mod layouts;
 mod options;
 mod predict;
 mod profiles;
+mod servers;
 mod verdicts;
 mod xtask;

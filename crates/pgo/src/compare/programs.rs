@@ -373,6 +373,8 @@ fn command_task(command: &CommandLine, name: &str) -> Result<Task> {
             inputs: files,
             timeout: command.timeout,
             exit: command.exit,
+            prepare: Vec::new(),
+            server: None,
             class: Vec::new(),
             role: Role::Primary,
             expect: None,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use inferno_measure::record::Verdict;
-use inferno_measure::scenario::{Better, Direction, PageCache};
+use inferno_measure::scenario::{Better, Direction, PageCache, Ready, Server, Stop};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The whole file.
@@ -174,6 +174,34 @@ pub struct Train {
     /// The expected exit code.
     #[serde(default)]
     pub exit: i32,
+    /// A command that is run before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prepare: Vec<String>,
+    /// A server: when its driver may start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready: Option<Ready>,
+    /// A server: the command that asks it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub driver: Vec<String>,
+    /// A server: the signal that ends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Stop>,
+}
+
+impl Train {
+    /// How the process is used, if it serves.
+    pub fn server(&self) -> Option<Server> {
+        server(self.ready.as_ref(), &self.driver, self.stop)
+    }
+}
+
+/// What serves is what is said to be ready some time.
+fn server(ready: Option<&Ready>, driver: &[String], stop: Option<Stop>) -> Option<Server> {
+    Some(Server {
+        ready: ready?.clone(),
+        driver: driver.to_vec(),
+        stop: stop.unwrap_or_default(),
+    })
 }
 
 /// One request to a worker, without its `seq`.
@@ -216,6 +244,16 @@ pub struct ScenarioSpec {
     /// The expected exit code.
     #[serde(default)]
     pub exit: i32,
+    /// A command that is run before each sample (cold).
+    #[serde(default)]
+    pub prepare: Vec<String>,
+    /// A server (cold): when its driver may start.
+    pub ready: Option<Ready>,
+    /// A server: the command that asks it, whose time is the sample's.
+    #[serde(default)]
+    pub driver: Vec<String>,
+    /// A server: the signal that ends it.
+    pub stop: Option<Stop>,
     /// The page cache before a cold sample.
     pub cache: Option<PageCache>,
     /// The worker's request (warm).
@@ -233,6 +271,13 @@ pub struct ScenarioSpec {
     /// Must not get slower; without it a primary metric.
     #[serde(default)]
     pub guard: bool,
+}
+
+impl ScenarioSpec {
+    /// How the process is used, if it serves.
+    pub fn server(&self) -> Option<Server> {
+        server(self.ready.as_ref(), &self.driver, self.stop)
+    }
 }
 
 /// `expect = { verdict = "faster", gain = [0.15, 0.30] }`.

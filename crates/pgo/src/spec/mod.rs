@@ -125,19 +125,34 @@ impl Spec {
         self.directory.join(relative)
     }
 
-    /// The files that a training workload reads.
+    /// The files that a training workload reads, and those that its commands name.
     pub(crate) fn files_of(&self, workload: &Train) -> Vec<PathBuf> {
         let declared = workload.inputs.iter().chain(&workload.stdin);
-        declared.map(|file| self.resolve(file)).collect()
+        let mut files: Vec<PathBuf> = declared.map(|file| self.resolve(file)).collect();
+        files.extend(self.named_by([&workload.prepare, &workload.driver]));
+        files
     }
 
-    /// The files that the scenarios read, each once, sorted.
+    /// The files that commands name: a script and what it is told to read.
+    fn named_by(&self, commands: [&Vec<String>; 2]) -> impl Iterator<Item = PathBuf> {
+        let words = commands.into_iter().flatten();
+        let named = words.filter(|word| !word.is_empty());
+        named
+            .map(|word| self.resolve(word))
+            .filter(|file| file.is_file())
+    }
+
+    /// The files that the scenarios read and their commands name, each once, sorted.
     pub(crate) fn holdout_files(&self) -> Vec<PathBuf> {
-        let declared = self
-            .scenario_specs()
-            .iter()
-            .flat_map(|scenario| scenario.inputs.iter().chain(&scenario.stdin));
-        let files: BTreeSet<PathBuf> = declared.map(|file| self.resolve(file)).collect();
+        let scenarios = self.scenario_specs().iter();
+        let files: BTreeSet<PathBuf> = scenarios
+            .flat_map(|scenario| {
+                let declared = scenario.inputs.iter().chain(&scenario.stdin);
+                declared
+                    .map(move |file| self.resolve(file))
+                    .chain(self.named_by([&scenario.prepare, &scenario.driver]))
+            })
+            .collect();
         files.into_iter().collect()
     }
 
