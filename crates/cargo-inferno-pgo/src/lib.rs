@@ -27,7 +27,7 @@ struct Document;
 
 /// Runs a command to its exit code. A signal ends what it has started; an error is told on standard
 /// error.
-pub fn main(command: impl FnOnce() -> Result<u8>) -> ExitCode {
+pub fn exit_code_of(command: impl FnOnce() -> Result<u8>) -> ExitCode {
     let outcome = inferno_measure::process::install_interrupt_handler()
         .map_err(inferno_pgo::Error::from)
         .and_then(|()| command());

@@ -266,7 +266,7 @@ impl RunArguments {
 pub fn run(arguments: Arguments, front: &Front) -> Result<u8> {
     match arguments.step {
         None => whole(&arguments.run, front),
-        Some(step) => self::step(step, front),
+        Some(chosen) => step(chosen, front),
     }
 }
 

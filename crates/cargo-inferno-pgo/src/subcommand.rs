@@ -42,7 +42,7 @@ enum Command {
 /// The whole program.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse_from(own_arguments(std::env::args_os()));
-    crate::main(|| run(arguments))
+    crate::exit_code_of(|| run(arguments))
 }
 
 fn run(arguments: Arguments) -> Result<u8> {
