@@ -29,6 +29,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod profile;
 pub mod progress;
+pub mod registry;
 pub mod relink;
 pub mod reopen;
 pub mod session;

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use inferno_pgo::exit::ANSWERED;
 use inferno_pgo::init::{self, Request};
-use inferno_pgo::manifest;
 use inferno_pgo::spec::ExecutableKind;
-use inferno_pgo::{Error, Result};
+use inferno_pgo::{Error, Result, manifest, registry};
 
 use crate::Front;
 use crate::front::current_directory;
@@ -17,6 +16,13 @@ pub(crate) struct Arguments {
     /// The Cargo.toml of the package or its workspace; without it, the nearest one
     #[arg(long, value_name = "FILE")]
     manifest_path: Option<PathBuf>,
+    /// A package of the registry, whose sources are fetched into a directory of its name
+    #[arg(
+        long = "crate",
+        value_name = "NAME[@VERSION]",
+        conflicts_with = "manifest_path"
+    )]
+    from_registry: Option<String>,
     /// The package, where a workspace has programs in several
     #[arg(long, value_name = "NAME")]
     package: Option<String>,
@@ -44,16 +50,34 @@ impl Arguments {
         let mut named = executable
             .into_iter()
             .filter_map(|(kind, name)| Some((kind, name.clone()?)));
-        let manifest = match &self.manifest_path {
-            Some(path) => path.clone(),
-            None => nearest_manifest()?,
-        };
+        let (manifest, spec) = self.place()?;
         Ok(Request {
             manifest,
             package: self.package.clone(),
             executable: named.next(),
-            spec: self.spec.clone(),
+            spec,
         })
+    }
+
+    /// The manifest, and the spec where it does not go beside that.
+    fn place(&self) -> Result<(PathBuf, Option<PathBuf>)> {
+        let spec = self.spec.clone();
+        if let Some(named) = &self.from_registry {
+            let (name, version) = match named.split_once('@') {
+                Some((name, version)) => (name, Some(version)),
+                None => (named.as_str(), None),
+            };
+            let directory = PathBuf::from(name);
+            eprintln!("… fetch {named} into {}", directory.display());
+            let manifest = registry::fetch_package(name, version, &directory)?;
+            // Not among the sources, which are the registry's.
+            let spec = spec.unwrap_or_else(|| directory.join(init::FILE_NAME));
+            return Ok((manifest, Some(spec)));
+        }
+        match &self.manifest_path {
+            Some(path) => Ok((path.clone(), spec)),
+            None => Ok((nearest_manifest()?, spec)),
+        }
     }
 }
 

@@ -5,7 +5,6 @@
 
 pub mod inputs;
 pub mod programs;
-mod sources;
 pub mod tables;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +17,7 @@ use inferno_measure::verdict::judge_again;
 use crate::compare::programs::file_name;
 use crate::error::{Error, Result};
 use crate::pipeline::{self, CriterionStage, Options};
+use crate::registry;
 use crate::session::{Baseline, Patience, Session};
 use crate::spec::Spec;
 use crate::stage::Reuse;
@@ -172,7 +172,7 @@ impl Calibration {
                 return Ok(Ready { spec, out });
             }
             Source::Package(package) => (
-                sources::provide(&calibration.join("sources"), package, &directory)?,
+                registry::provide(&calibration.join("sources"), package, &directory)?,
                 package,
             ),
             Source::Control(_) => (calibration.join("controls/Cargo.toml"), "controls"),
