@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cargo_inferno_pgo::{print, reports};
 use clap::Args;
 use inferno_measure::comparison;
 use inferno_pgo::compare::programs::Finished;
@@ -11,7 +12,7 @@ use inferno_pgo::exit;
 use inferno_pgo::spec::{Spec, duration};
 
 use crate::error::Result;
-use crate::{print, project, reports};
+use crate::project;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -37,4 +37,4 @@ pub mod verdict;
 mod warm;
 
 pub use error::{Error, Result};
-pub use storage::write_atomically;
+pub use storage::{write_atomically, write_new};

@@ -8,8 +8,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
+use cargo_metadata::Message;
 use cargo_metadata::camino::Utf8PathBuf;
-use cargo_metadata::{Message, TargetKind};
 use inferno_measure::process::{Command, Output};
 use inferno_measure::write_atomically;
 
@@ -68,6 +68,46 @@ pub struct Workshop {
     pub c: Option<Clang>,
     /// Where the results go.
     pub output: OutputDir,
+    /// What cargo may do to have the dependencies.
+    pub resolution: Resolution,
+}
+
+/// What cargo may do to have the dependencies; the same for every arm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Resolution {
+    /// The lock file.
+    pub lock_file: LockFile,
+    /// The network.
+    pub network: Network,
+}
+
+/// Whether cargo may write the lock file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LockFile {
+    /// It may, as it does by itself.
+    #[default]
+    Written,
+    /// It may not (`--locked`): what the manifests want must be in it.
+    Kept,
+}
+
+/// Whether anything is fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Network {
+    /// What is missing is fetched.
+    #[default]
+    Used,
+    /// Nothing is (`--offline`), by cargo or by us.
+    Unused,
+}
+
+impl Resolution {
+    /// cargo's options.
+    pub(crate) fn arguments(self) -> impl Iterator<Item = &'static str> {
+        let locked = (self.lock_file == LockFile::Kept).then_some("--locked");
+        let offline = (self.network == Network::Unused).then_some("--offline");
+        locked.into_iter().chain(offline)
+    }
 }
 
 impl Workshop {
@@ -216,7 +256,8 @@ fn compile(
             workshop.spec.target().executable()
         ),
         hint: format!(
-            "check `bin` or `example` in {}",
+            "check `{}` in {}",
+            workshop.spec.target().kind().key(),
             workshop.spec.path.display()
         ),
     })?;
@@ -308,13 +349,8 @@ impl Messages {
                         .insert(artifact.package_id.repr.clone(), manifest);
                 }
                 let target = workshop.spec.target();
-                let kind = if target.bin.is_some() {
-                    TargetKind::Bin
-                } else {
-                    TargetKind::Example
-                };
                 if artifact.target.name == target.executable()
-                    && artifact.target.kind.contains(&kind)
+                    && target.kind().is_of(&artifact.target)
                 {
                     self.executable = artifact.executable.map(Into::into);
                 }
@@ -376,11 +412,10 @@ fn command(workshop: &Workshop, arm: &Arm, capture: Option<&Path>) -> Result<Com
         // A compiler cache would not know the profile as an input.
         .env("RUSTC_WRAPPER", "")
         .env("RUSTC_WORKSPACE_WRAPPER", "");
-    command = match (&target.bin, &target.example) {
-        (Some(bin), _) => command.args(["--bin", bin]),
-        (None, Some(example)) => command.args(["--example", example]),
-        (None, None) => command,
-    };
+    command = command
+        .arg(format!("--{}", target.kind().key()))
+        .arg(target.executable())
+        .args(workshop.resolution.arguments());
     command = match capture {
         // As a variable, because a flag would make it another build.
         Some(archive) => command.env(LLD_ARCHIVE_VARIABLE, archive),

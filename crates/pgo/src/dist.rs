@@ -25,6 +25,7 @@ use self::directory::ReleaseDir;
 use self::last_release::Released;
 use self::manifest::{Build, Manifest, Program, Source};
 use crate::assemble;
+use crate::cargo::Resolution;
 use crate::compare::programs::Finished;
 use crate::error::{Error, Result};
 use crate::optimize::Candidate;
@@ -137,9 +138,10 @@ struct Prepared {
 
 impl Prepared {
     fn of(spec: &Spec, options: &Options) -> Result<Self> {
+        spec.check_filled_in()?;
         let revision = Revision::of(&spec.manifest_directory())?;
         let out = options.out.join("build").join(spec.name());
-        let mut session = Session::open(spec.clone(), &out, Reuse::Nothing)?;
+        let mut session = Session::open(spec.clone(), &out, Reuse::Nothing, Resolution::default())?;
         session.forget_the_machine(&revision);
         let stored = session.stored()?;
         let last = match &options.last_release {

@@ -176,26 +176,25 @@ pub fn cargo_config(spec: &Spec) -> Result<Config> {
     Config::load_with_cwd(spec.manifest_directory()).map_err(|error| unreadable(spec, &error))
 }
 
-/// The one target of every arm: the user's, where there is one, else the host.
+/// The one target of every arm: the spec's, else the user's, where there is one, else the host.
 ///
 /// # Errors
 /// [`Error::Usage`] for several targets, and for one whose programs this machine cannot run.
 pub fn target(spec: &Spec, config: &Config, host: &str) -> Result<String> {
-    let none: [&str; 0] = [];
     let configured = config
-        .build_target_for_cli(none)
+        .build_target_for_cli(&spec.target().triple)
         .map_err(|error| unreadable(spec, &error))?;
     let usage = |message: String| {
         Error::Usage {
         message,
-        hint: "set CARGO_BUILD_TARGET, or `build.target` in cargo's configuration, to one target that this machine runs".into(),
+        hint: "set `triple` in [target], CARGO_BUILD_TARGET, or `build.target` in cargo's configuration to one target that this machine runs".into(),
     }
     };
     match configured.as_slice() {
         [] => Ok(host.to_owned()),
         [target] if runs_on(target, host) => Ok(target.clone()),
         [target] => Err(usage(format!(
-            "programs for the configured target `{target}` do not run on `{host}`"
+            "programs for the target `{target}` do not run on `{host}`"
         ))),
         targets => Err(usage(format!(
             "several targets are configured: {}",

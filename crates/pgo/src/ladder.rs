@@ -25,6 +25,7 @@ pub use self::steps::Step;
 use crate::assemble::{c_compiler, without_directories};
 use crate::assets::Assets;
 use crate::bolt::LlvmBolt;
+use crate::cargo::Resolution;
 use crate::clang::Clang;
 use crate::error::{Error, Result};
 use crate::exit;
@@ -56,6 +57,8 @@ pub struct Options {
     pub reuse: Reuse,
     /// Whether finished comparisons are taken over.
     pub samples: Reuse,
+    /// What cargo may do to have the dependencies.
+    pub resolution: Resolution,
 }
 
 /// A finished ladder. While it lives, no other run can use the output directory.
@@ -126,6 +129,7 @@ impl<'a> Climb<'a> {
                 "declare what is to be compared: see docs/spec.md",
             ));
         }
+        spec.check_filled_in()?;
         spec.check_names(&options.only)?;
         let config = flags::cargo_config(spec)?;
         let compiler = Compiler::of(&config, &spec.manifest_directory())?;
@@ -239,13 +243,16 @@ impl<'a> Climb<'a> {
     }
 
     fn session(&self, settings: &Settings, directory: &Path) -> Result<Session> {
-        Session::open(settings.of(&self.options.spec), directory, Reuse::Unchanged)
+        let spec = settings.of(&self.options.spec);
+        let resolution = self.options.resolution;
+        Session::open(spec, directory, Reuse::Unchanged, resolution)
     }
 
     /// A rung that puts out something else than the first one is not the same program.
     fn same_outputs(&mut self, first: &Standing, rung: &Standing) -> Result<()> {
         let spec = &self.options.spec;
-        let mut scenarios = Assets::provide(spec)?.scenarios_of(spec);
+        let assets = Assets::provide(spec, self.options.resolution.network)?;
+        let mut scenarios = assets.scenarios_of(spec);
         let only = &self.options.only;
         scenarios.retain(|scenario| only.is_empty() || only.contains(&scenario.name));
         self.progress.start("verify");

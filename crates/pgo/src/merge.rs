@@ -111,7 +111,7 @@ pub fn gathered(
             "{:.1} % of the counts stand under functions that another of the profiles has with another control flow: they are of different versions of the program",
             split * 100.0
         ),
-        hint: "gather all of them with one binary of `cargo xtask pgo instrument`: see docs/profiles.md#gathered-elsewhere".into(),
+        hint: "gather all of them with one binary of the step `instrument`: see docs/profiles.md#gathered-elsewhere".into(),
     })
 }
 

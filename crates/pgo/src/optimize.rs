@@ -92,7 +92,7 @@ pub fn check_origin(
                 "only {:.1} % of the profile's counts stand under functions of this program",
                 share * 100.0
             ),
-            hint: "the profile belongs to another program, or to older sources: train the binary of `cargo xtask pgo instrument` again".into(),
+            hint: "the profile belongs to another program, or to older sources: train the binary of the step `instrument` again".into(),
         });
     }
     Ok(Check {

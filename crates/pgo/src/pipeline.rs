@@ -12,6 +12,7 @@ use inferno_measure::scenario::Judging;
 use inferno_measure::verdict;
 
 use crate::assemble;
+use crate::cargo::Resolution;
 use crate::criterion;
 use crate::error::Result;
 use crate::instructions::Counting;
@@ -54,6 +55,8 @@ pub struct Options {
     pub instructions: Option<Duration>,
     /// Whether Criterion looks at the pair as well, where the spec declares it.
     pub criterion: CriterionStage,
+    /// What cargo may do to have the dependencies.
+    pub resolution: Resolution,
 }
 
 /// A finished run. While it lives, no other run can use the output directory.
@@ -94,7 +97,29 @@ pub enum CriterionStage {
     Skipped,
 }
 
+/// Time for all sampling, where nothing else is asked.
+pub const DEFAULT_BUDGET: Duration = Duration::from_mins(10);
+
 impl Options {
+    /// The whole job on `spec`, as the command line does it without options.
+    pub fn new(spec: Spec, out: PathBuf) -> Self {
+        Self {
+            spec,
+            out,
+            budget: DEFAULT_BUDGET,
+            reuse: Reuse::Unchanged,
+            samples: Reuse::Unchanged,
+            null_rebuild: NullRebuild::Left,
+            turn_requests: None,
+            only: Vec::new(),
+            profile: ProfileFrom::Training,
+            layouts: None,
+            instructions: None,
+            criterion: CriterionStage::Run,
+            resolution: Resolution::default(),
+        }
+    }
+
     /// The benchmark that is run after the record is written.
     pub fn declared_criterion(&self) -> Option<&Criterion> {
         let declared = self.spec.criterion();
@@ -119,7 +144,9 @@ impl Options {
                 "declare what is to be compared: see docs/spec.md",
             ));
         }
-        let mut session = Session::open(self.spec.clone(), &self.out, self.reuse)?;
+        self.spec.check_filled_in()?;
+        let spec = self.spec.clone();
+        let mut session = Session::open(spec, &self.out, self.reuse, self.resolution)?;
         session.restrict(&self.only)?;
         session.provide()?;
         if self.profile == ProfileFrom::Store {
@@ -244,7 +271,13 @@ pub fn run_criterion(options: &Options, finished: Finished) -> Result<Option<Fin
     drop(output);
     let mut progress = Progress::on_stderr();
     let started = Instant::now();
-    criterion::run(&options.spec, declared, &root, &mut progress)?;
+    criterion::run(
+        &options.spec,
+        declared,
+        options.resolution,
+        &root,
+        &mut progress,
+    )?;
     let wall_s = started.elapsed().as_secs_f64();
     let output = OutputDir::open(&root, &mut |line| progress.say(line))?;
     // Another run may have gone in between: then the record on the disk is not this one's.
@@ -262,9 +295,14 @@ pub fn run_criterion(options: &Options, finished: Finished) -> Result<Option<Fin
 ///
 /// # Errors
 /// See [`run`].
-pub fn predict(spec: Spec, out: &Path, reuse: Reuse) -> Result<Suitability> {
+pub fn predict(
+    spec: Spec,
+    out: &Path,
+    reuse: Reuse,
+    resolution: Resolution,
+) -> Result<Suitability> {
     spec.check_training()?;
-    let mut session = Session::open(spec, out, reuse)?;
+    let mut session = Session::open(spec, out, reuse, resolution)?;
     let baseline = session.baseline()?;
     let evidence = session.evidence(&baseline, Patience::Companion)?;
     Ok(suitability::score(

@@ -26,7 +26,7 @@ use inferno_measure::scenario::Scenario;
 use crate::artifact::{Artifact, Counters};
 use crate::assets::Assets;
 use crate::c_code;
-use crate::cargo::{self, Freshness, Workshop};
+use crate::cargo::{self, Freshness, Network, Resolution, Workshop};
 use crate::clang::Clang;
 use crate::digest::{self, Key};
 use crate::error::{Error, Result};
@@ -69,22 +69,25 @@ impl Baseline {
 }
 
 impl Session {
-    /// Opens the output directory, waiting for another run to leave it.
+    /// Opens the output directory, waiting for another run to leave it. `resolution` says what may be
+    /// fetched and written to have the dependencies.
     ///
     /// # Errors
     /// [`Error::Tool`] without a compiler, or without the one that the spec has compile C;
     /// [`Error::Usage`] for a directory that is not ours.
-    pub fn open(spec: Spec, out: &Path, reuse: Reuse) -> Result<Self> {
+    pub fn open(spec: Spec, out: &Path, reuse: Reuse, resolution: Resolution) -> Result<Self> {
         let mut progress = Progress::on_stderr();
         let config = flags::cargo_config(&spec)?;
         let compiler = Compiler::of(&config, &spec.manifest_directory())?;
         let target = flags::target(&spec, &config, &compiler.host)?;
         let shared = SharedFlags::resolve(&spec, &config, &target)?;
-        let c = match spec.target().c {
-            Some(CCompiler::Clang) => Some(Clang::find_or_fetch(&compiler, &mut |line| {
-                progress.say(line)
-            })?),
-            None => None,
+        let c = match (spec.target().c, resolution.network) {
+            (Some(CCompiler::Clang), Network::Used) => {
+                let mut say = |line: &str| progress.say(line);
+                Some(Clang::find_or_fetch(&compiler, &mut say)?)
+            }
+            (Some(CCompiler::Clang), Network::Unused) => Some(Clang::find(&compiler)?),
+            (None, _) => None,
         };
         let output = OutputDir::open(out, &mut |line| progress.say(line))?;
         let stages = Stages::new(Layout::new(output.root()), reuse);
@@ -100,6 +103,7 @@ impl Session {
             source_date_s: None,
             c,
             output,
+            resolution,
         };
         Ok(Self {
             workshop,
@@ -162,9 +166,15 @@ impl Session {
             &self.workshop.compiler,
             &mut self.progress,
         );
+        let network = self.workshop.resolution.network;
         let provided = self.stages.timed("set-up", StageKind::Other, || {
-            let tool = LlvmProfdata::find_or_fetch(compiler, &mut |line| progress.say(line))?;
-            Ok((tool, Assets::provide(spec)?))
+            let tool = match network {
+                Network::Used => {
+                    LlvmProfdata::find_or_fetch(compiler, &mut |line| progress.say(line))?
+                }
+                Network::Unused => LlvmProfdata::find(compiler)?,
+            };
+            Ok((tool, Assets::provide(spec, network)?))
         })?;
         self.tool = Some(provided.0);
         self.assets = Some(provided.1);
@@ -190,7 +200,11 @@ impl Session {
     /// See [`Self::provide`].
     pub fn assets(&mut self) -> Result<Assets> {
         if self.assets.is_none() {
-            self.assets = Some(Assets::provide(&self.workshop.spec)?);
+            let workshop = &self.workshop;
+            self.assets = Some(Assets::provide(
+                &workshop.spec,
+                workshop.resolution.network,
+            )?);
         }
         self.assets
             .clone()
@@ -210,8 +224,9 @@ impl Session {
     /// The scenarios for the sampler.
     ///
     /// # Errors
-    /// See [`Self::provide`].
+    /// See [`Self::provide`] and [`Spec::check_filled_in`].
     pub fn scenarios(&mut self) -> Result<Vec<Scenario>> {
+        self.workshop.spec.check_filled_in()?;
         let assets = self.assets()?;
         let mut scenarios = assets.scenarios_of(&self.workshop.spec);
         scenarios.retain(|scenario| self.only.is_empty() || self.only.contains(&scenario.name));
@@ -348,7 +363,7 @@ impl Session {
     pub fn merged(&self) -> Result<MergedProfile> {
         self.stages.last("merge").ok_or_else(|| Error::Usage {
             message: "there is no merged profile".into(),
-            hint: "run `cargo xtask pgo merge DIR` first, or name one with `--profile FILE`".into(),
+            hint: "run the step `merge DIR` first, or name one with `--profile FILE`".into(),
         })
     }
 
@@ -411,7 +426,7 @@ impl Session {
     pub fn candidate(&self) -> Result<Candidate> {
         optimize::last(&self.workshop.output).ok_or_else(|| Error::Usage {
             message: "there is no candidate".into(),
-            hint: "run `cargo xtask pgo optimize` first".into(),
+            hint: "run the step `optimize` first".into(),
         })
     }
 

@@ -22,11 +22,11 @@ use crate::digest;
 use crate::error::{Error, Result};
 use crate::merge::{self, MergedProfile};
 use crate::sources::SourceState;
-use crate::spec::Spec;
+use crate::spec::{ExecutableKind, Spec};
 use crate::train::WorkloadProfile;
 
 /// The command that makes a store anew, for hints.
-const RENEW: &str = "renew it: cargo xtask pgo refresh";
+const RENEW: &str = "renew it with the step `refresh`";
 
 /// Where the profile of a spec is kept: `store/NAME/` in the spec's directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,7 +140,7 @@ impl StoredProfile {
                 "there is no stored profile: no `{}`",
                 store.manifest().display()
             ),
-            hint: "make one: cargo xtask pgo refresh".into(),
+            hint: "make one with the step `refresh`".into(),
         })?;
         if manifest.name != spec.name() {
             let message = format!(
@@ -215,7 +215,7 @@ impl StoredProfile {
                 "the sources are not those of the stored profile{}",
                 at(self.manifest.source.commit.as_deref())
             ),
-            hint: "check out the commit on which all of them were gathered, or renew the store first: cargo xtask pgo refresh".into(),
+            hint: "check out the commit on which all of them were gathered, or renew the store first with the step `refresh`".into(),
         })
     }
 
@@ -285,6 +285,21 @@ impl StoredProfile {
     }
 }
 
+/// Fails for a benchmark: cargo does not list what it was compiled from, so nobody could say whether
+/// the sources are still those of its profile.
+///
+/// # Errors
+/// [`Error::Spec`].
+pub(crate) fn check_storable(spec: &Spec) -> Result<()> {
+    if spec.target().kind() != ExecutableKind::Bench {
+        return Ok(());
+    }
+    Err(spec.error(
+        "the profile of a benchmark cannot be stored: cargo does not list its sources",
+        "store that of a `bin` or an `example` which does the same work",
+    ))
+}
+
 /// Fails when training alone cannot renew what is stored: what was gathered elsewhere would be lost.
 ///
 /// # Errors
@@ -304,7 +319,7 @@ pub(crate) fn check_renewable(store: &Store) -> Result<()> {
             part.name
         ),
         hint: format!(
-            "gather it again, remove `{}`, refresh, and merge it in: cargo xtask pgo merge DIR=WEIGHT --into-stored",
+            "gather it again, remove `{}`, refresh, and merge it in with the step `merge DIR=WEIGHT --into-stored`",
             store.directory.display()
         ),
     })

@@ -141,7 +141,7 @@ pub struct LlvmProfdata {
 
 impl LlvmProfdata {
     /// Looks in `LLVM_PROFDATA`, the sysroot (rustup's `llvm-tools`), PATH under the versioned
-    /// and the plain name, and among the tools that `cargo xtask setup` fetched.
+    /// and the plain name, and among the tools that were fetched.
     ///
     /// # Errors
     /// [`Error::Tool`] naming what was found and why it does not fit.
@@ -154,7 +154,7 @@ impl LlvmProfdata {
         };
         let major = compiler.llvm_major()?;
         let next = format!(
-            "run `cargo xtask setup`, or set {LLVM_PROFDATA_VARIABLE} to an LLVM {major} llvm-profdata"
+            "fetch one with the command `setup`, or set {LLVM_PROFDATA_VARIABLE} to an LLVM {major} llvm-profdata"
         );
         let llvm::Program { path, version } =
             KIND.find(compiler, || candidates(compiler, major), next)?;

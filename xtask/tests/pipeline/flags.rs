@@ -125,3 +125,36 @@ fn slow_a_profile_in_the_users_flags_is_refused() {
     let outcome = run(command(&package).env("RUSTFLAGS", "-Cprofile-use=/elsewhere.profdata"));
     outcome.failed(2, "already contain `-Cprofile-use=/elsewhere.profdata`");
 }
+
+#[test]
+fn slow_cargo_is_held_to_its_lock_file() {
+    let (_directory, package) = package();
+    std::fs::remove_file(package.join("Cargo.lock")).expect("a file of the fixture");
+    run(command(&package).arg("--locked")).failed(21, "was passed to prevent this");
+    assert!(!package.join("Cargo.lock").exists());
+}
+
+#[test]
+fn slow_offline_nothing_is_fetched() {
+    let (directory, package) = package();
+    let spec = package.join("declared-exit.toml");
+    let text = std::fs::read_to_string(&spec).expect("a spec");
+    let with_model = format!("{text}\n[assets]\nMODEL = \"smollm2-135m\"\n");
+    std::fs::write(&spec, with_model).expect("a spec");
+    let no_models = directory.path().join("models");
+    let mut command = command(&package);
+    run(command
+        .arg("--offline")
+        .env("INFERNO_MODELS_DIR", no_models))
+    .failed(20, "`--offline` fetches nothing");
+}
+
+#[test]
+fn slow_a_target_that_does_not_run_here_is_refused() {
+    let (_directory, package) = package();
+    let spec = package.join("declared-exit.toml");
+    let text = std::fs::read_to_string(&spec).expect("a spec");
+    let elsewhere = text.replace("[target]", "[target]\ntriple = \"wasm32-unknown-unknown\"");
+    std::fs::write(&spec, elsewhere).expect("a spec");
+    run(&mut command(&package)).failed(2, "`wasm32-unknown-unknown` do not run on");
+}

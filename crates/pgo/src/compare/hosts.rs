@@ -59,7 +59,7 @@ fn record_at(path: &Path) -> Result<PathBuf> {
         Operand::Record(path) => Ok(path),
         Operand::Program(_) | Operand::Baseline { .. } => Err(usage(
             format!("`{}` is no record", path.display()),
-            "merge takes records that `cargo xtask pgo` or `cargo xtask compare` wrote",
+            "merge takes records that the main job or `compare` wrote",
         )),
     }
 }

@@ -20,7 +20,7 @@ pub(super) const RECORD: &str = "record.json";
 pub enum Operand {
     /// A file that can be run.
     Program(PathBuf),
-    /// A record that `cargo xtask pgo` or `cargo xtask compare` wrote.
+    /// A record that the main job or `compare` wrote.
     Record(PathBuf),
     /// A baseline in Criterion's directory.
     Baseline {

@@ -75,7 +75,7 @@ impl Climb<'_> {
             pairs.len(),
             share.as_secs_f64()
         ));
-        let assets = Assets::provide(&self.options.spec)?;
+        let assets = Assets::provide(&self.options.spec, self.options.resolution.network)?;
         pairs
             .iter()
             .map(|pair| self.compare_one(rungs[pair.lower], rungs[pair.upper], share, &assets))

@@ -39,7 +39,7 @@ pub(super) fn refused(path: &Path, message: &str) -> Error {
     Error::Verification {
         check: "instrumented-names",
         message: format!("`{}`: {message}", path.display()),
-        hint: "build it with `cargo xtask pgo instrument`".into(),
+        hint: "build it with the step `instrument`".into(),
     }
 }
 

@@ -7,8 +7,8 @@ use super::Session;
 use crate::cargo::{self, Linked};
 use crate::error::{Error, Result};
 use crate::flags::{Arm, Rename};
+use crate::manifest;
 use crate::optimize::Candidate;
-use crate::plan;
 use crate::revision::Revision;
 
 impl Session {
@@ -63,21 +63,21 @@ impl Session {
     /// [`Error::Usage`] when cargo cannot read the manifest.
     pub(crate) fn package_version(&self) -> Result<String> {
         let spec = &self.workshop.spec;
-        let known = plan::metadata(spec, &["--no-deps", "--offline"]).ok();
-        let version = known.and_then(|metadata| {
-            let packages = metadata.workspace_packages();
-            let package = packages
-                .iter()
-                .find(|package| package.name == spec.target().package)?;
-            Some(package.version.to_string())
-        });
-        version.ok_or_else(|| Error::Usage {
-            message: format!(
-                "cargo does not tell the version of `{}` in `{}`",
-                spec.target().package,
-                spec.manifest().display()
-            ),
-            hint: "check `manifest` and `package` in [target] of the spec".into(),
-        })
+        let hint = "check `manifest` and `package` in [target] of the spec";
+        let metadata = manifest::members(&spec.manifest(), hint)?;
+        let packages = metadata.workspace_packages();
+        let package = packages
+            .iter()
+            .find(|package| package.name == spec.target().package);
+        package
+            .map(|package| package.version.to_string())
+            .ok_or_else(|| Error::Usage {
+                message: format!(
+                    "cargo does not tell the version of `{}` in `{}`",
+                    spec.target().package,
+                    spec.manifest().display()
+                ),
+                hint: hint.to_owned(),
+            })
     }
 }

@@ -147,7 +147,7 @@ fn train_all(
         progress.note(&format!("train {}", workload.name));
         train::recreate(profiles)?;
         let process = train::process(&workshop.spec, workload, Command::new(counting), env)?;
-        train::carry_out(workload, process)?;
+        train::carry_out(&workshop.spec, workload, env, process)?;
         let branches = gather(profiles)?;
         if branches.total() == 0 {
             return Err(train::no_profile(&workload.name));

@@ -73,9 +73,11 @@ impl Session {
     /// Trains as declared and stores the merged profile in the place of the one that is there.
     ///
     /// # Errors
-    /// [`Error::Usage`] when training alone cannot renew it, and those of building and training.
+    /// [`Error::Usage`] when training alone cannot renew it, [`Error::Spec`] for a benchmark, and those
+    /// of building and training.
     pub fn refresh(&mut self) -> Result<MergedProfile> {
         self.workshop.spec.check_training()?;
+        store::check_storable(&self.workshop.spec)?;
         store::check_renewable(&Store::of(&self.workshop.spec))?;
         let instrumented = self.instrument()?;
         let profiles = self.train(&instrumented)?;
@@ -91,9 +93,11 @@ impl Session {
     /// it.
     ///
     /// # Errors
-    /// [`Error::Usage`] for what is in it already, [`Error::Verification`] when they are of another
-    /// program, or of another version than the stored profile and the sources.
+    /// [`Error::Usage`] for what is in it already, [`Error::Spec`] for a benchmark,
+    /// [`Error::Verification`] when they are of another program, or of another version than the stored
+    /// profile and the sources.
     pub fn merge_into_stored(&mut self, sources: &[gathered::Source]) -> Result<MergedProfile> {
+        store::check_storable(&self.workshop.spec)?;
         let parts = gathered::parts(sources)?;
         let is_stored = Store::of(&self.workshop.spec).read()?.is_some();
         let stored = is_stored.then(|| self.stored()).transpose()?;
@@ -179,7 +183,8 @@ impl Session {
                     "`{}` does not say how far the stored profile and a fresh one overlap",
                     tool.path.display()
                 ),
-                hint: "use an llvm-profdata of the compiler's LLVM: cargo xtask doctor".into(),
+                hint: "use an llvm-profdata of the compiler's LLVM: see the command `doctor`"
+                    .into(),
             })?;
             let (stored, fresh) = (tool.counts(&stored.path)?, tool.counts(&fresh.path)?);
             Ok(staleness::measure(&stored, &fresh, overlap, limit))

@@ -19,7 +19,7 @@ pub(super) const SCHEMA: u32 = 1;
 /// The comment below the seal.
 const HEADER: &str = "\
 # What the profile beside this file was made of. The seal is the SHA-256 of all lines below it.
-# Not to be edited: `cargo xtask pgo refresh` makes both anew (docs/profiles.md).
+# Not to be edited: the step `refresh` makes both anew (docs/profiles.md).
 ";
 
 /// What a stored profile was made of.

@@ -70,7 +70,7 @@ pub fn check(staleness: Option<&Staleness>) -> Result<Check> {
         check: "profile-staleness",
         message: format!("the stored profile is stale: {}", told(staleness)),
         hint: format!(
-            "renew it: cargo xtask pgo refresh. The limit is `max_staleness` of [store] in the spec, and {:.0} % for what is discarded: see docs/profiles.md#staleness",
+            "renew it with the step `refresh`. The limit is `max_staleness` of [store] in the spec, and {:.0} % for what is discarded: see docs/profiles.md#staleness",
             DISCARDED_SHARE_MAX * 100.0
         ),
     })

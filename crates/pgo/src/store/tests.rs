@@ -75,7 +75,7 @@ impl Kept {
         assert!(error.to_string().contains(message), "{error}");
         assert_eq!(error.exit_code(), crate::exit::VERIFICATION_FAILED);
         let hint = error.hint().unwrap_or_default();
-        assert!(hint.contains("pgo refresh"), "{hint}");
+        assert!(hint.contains("step `refresh`"), "{hint}");
     }
 }
 
@@ -298,6 +298,18 @@ fn another_compiler_other_flags_or_another_target_are_refused() {
     let mut newer_tool = build(&kept.spec);
     newer_tool.toolchain.llvm_profdata = None;
     StoredProfile::open(&kept.spec, &newer_tool).expect("what merged does not matter");
+}
+
+#[test]
+fn the_profile_of_a_benchmark_is_not_stored() {
+    let kept = Kept::new();
+    check_storable(&kept.spec).expect("a binary");
+    let text = SPEC.replace("bin =", "bench =");
+    let path = kept.directory.path().join("bench.toml");
+    std::fs::write(&path, text).expect("a file");
+    let spec = Spec::load(&path).expect("a valid spec");
+    let error = check_storable(&spec).expect_err("a benchmark");
+    assert!(error.to_string().contains("cannot be stored"), "{error}");
 }
 
 #[test]

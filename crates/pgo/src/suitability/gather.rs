@@ -73,6 +73,13 @@ pub(crate) fn gather(subject: &Subject<'_>, progress: &mut Progress) -> Result<E
     let (mut plain, mut to_count) = (Vec::new(), Vec::new());
     let mut failures = Vec::new();
     for workload in subject.spec.train() {
+        if workload.server().is_some() {
+            failures.push(format!(
+                "{}: a server, which is not looked at",
+                workload.name
+            ));
+            continue;
+        }
         progress.note(&format!("run {}", workload.name));
         let whole = subject.plain(workload)?;
         let counted = if workload.requests.len() > 1 {
@@ -119,6 +126,7 @@ fn first_request(workload: &Train) -> Train {
 impl Subject<'_> {
     fn run(&self, workload: &Train, launcher: Command, limit: Duration) -> Result<Finished> {
         process::check_interrupted()?;
+        train::prepare(self.spec, workload, self.env)?;
         let command = train::process(self.spec, workload, launcher, self.env)?;
         let finished = command.stdout(Output::Null).timeout(limit).run();
         process::check_interrupted()?;

@@ -68,7 +68,7 @@ pub(super) fn not_slower(effect: &Effect) -> Finding {
     match effect {
         Effect::Failed(words) => Finding::cannot_tell(
             format!("measuring failed: {words}"),
-            "see that both programs run with these arguments and end with exit code 0; `cargo xtask compare` has more options",
+            "see that both programs run with these arguments and end with exit code 0; the command `compare` has more options",
         ),
         Effect::Measured(comparison) => measured(comparison),
     }

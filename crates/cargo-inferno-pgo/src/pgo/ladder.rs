@@ -1,26 +1,22 @@
-//! `cargo xtask pgo ladder`: what each step beyond a release build gains and costs.
+//! `ladder`: what each step beyond a release build gains and costs.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use inferno_measure::ladder::Ladder;
 use inferno_pgo::exit::ANSWERED;
 use inferno_pgo::ladder::{self, Options, Step};
-use inferno_pgo::spec::{Spec, duration};
+use inferno_pgo::spec::duration;
 use inferno_pgo::stage::Reuse;
+use inferno_pgo::{Error, Result};
 
-use crate::error::{Error, Result};
-use crate::{print, project};
+use super::Building;
+use crate::{Front, print};
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
-    /// The spec; without it, the inference engine's
-    #[arg(long, value_name = "FILE")]
-    spec: Option<PathBuf>,
-    /// The output directory; without it, one below target/ladder
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    building: Building,
     /// Time for all comparisons together, as in `30m`
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration::parse)]
     budget: Duration,
@@ -59,7 +55,7 @@ enum Format {
 }
 
 impl Arguments {
-    fn options(&self) -> Result<Options> {
+    fn options(&self, front: &Front) -> Result<Options> {
         let reuse = |again| {
             if again {
                 Reuse::Nothing
@@ -67,23 +63,23 @@ impl Arguments {
                 Reuse::Unchanged
             }
         };
-        let spec = Spec::load(&self.spec.clone().unwrap_or_else(project::default_spec))?;
-        let out = self.out.clone();
+        let (spec, out) = self.building.place.load_for("ladder", front)?;
         Ok(Options {
-            out: out.unwrap_or_else(|| project::default_ladder(spec.name())),
             spec,
+            out,
             budget: self.budget,
             steps: self.rung.clone(),
             target_cpu: self.target_cpu.clone(),
             only: self.only.clone(),
             reuse: reuse(self.fresh),
             samples: reuse(self.remeasure),
+            resolution: self.building.resolution(),
         })
     }
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<u8> {
-    let finished = ladder::run(&arguments.options()?)?;
+pub(super) fn run(arguments: &Arguments, front: &Front) -> Result<u8> {
+    let finished = ladder::run(&arguments.options(front)?)?;
     let (ladder, output) = (&finished.ladder, &finished.output);
     let report = inferno_report::ladder_markdown(ladder);
     inferno_measure::write_atomically(&output.ladder_report(), report.as_bytes())?;
@@ -103,7 +99,8 @@ fn text(ladder: &Ladder, format: Format) -> Result<String> {
         Format::Table => inferno_report::ladder_terminal(ladder, print::width(), print::style()),
         Format::Markdown => inferno_report::ladder_markdown(ladder),
         Format::Json => {
-            serde_json::to_string_pretty(ladder).map_err(|error| Error::Check(error.to_string()))?
+            serde_json::to_string_pretty(ladder)
+                .map_err(|error| Error::Internal(error.to_string()))?
                 + "\n"
         }
     })

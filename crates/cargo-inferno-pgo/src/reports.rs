@@ -4,7 +4,10 @@ use inferno_measure::record::Record;
 use inferno_pgo::output::Layout;
 
 /// Writes the Markdown report and the page of `record` into its output directory.
-pub(crate) fn write(record: &Record, output: &Layout) -> inferno_measure::Result<()> {
+///
+/// # Errors
+/// [`inferno_measure::Error::Io`] when one cannot be written.
+pub fn write(record: &Record, output: &Layout) -> inferno_measure::Result<()> {
     let (markdown, html) = (
         inferno_report::markdown(record),
         inferno_report::html(record),
@@ -14,7 +17,7 @@ pub(crate) fn write(record: &Record, output: &Layout) -> inferno_measure::Result
 }
 
 /// Says where record and reports are.
-pub(crate) fn tell(output: &Layout) {
+pub fn tell(output: &Layout) {
     eprintln!("record: {}", output.record().display());
     eprintln!("report: {}", output.report().display());
     eprintln!("page: {}", output.page().display());

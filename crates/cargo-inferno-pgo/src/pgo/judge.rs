@@ -1,16 +1,16 @@
-//! `cargo xtask pgo judge RECORD`, and how every command prints a record.
+//! `judge RECORD`, and how every command prints a record.
 
 use std::path::Path;
 
 use inferno_measure::record::Record;
 use inferno_measure::verdict;
+use inferno_pgo::{Error, Result};
 
-use crate::error::{Error, Result};
 use crate::print;
 
 /// A form of a record on standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Format {
+pub(crate) enum Format {
     /// The answer, for a terminal
     Table,
     /// The whole report
@@ -23,11 +23,10 @@ pub(super) enum Format {
 
 pub(super) fn run(path: &Path, format: Format) -> Result<u8> {
     if !path.is_file() {
-        return Err(inferno_pgo::Error::Usage {
+        return Err(Error::Usage {
             message: format!("there is no record `{}`", path.display()),
-            hint: "name the record.json that `cargo xtask pgo` wrote".into(),
-        }
-        .into());
+            hint: "name the record.json that the main job wrote".into(),
+        });
     }
     let stored = Record::read(path)?;
     if stored.statistics != verdict::STATISTICS {
@@ -48,7 +47,8 @@ pub(super) fn print(record: &Record, format: Format) -> Result<()> {
         Format::Markdown => inferno_report::markdown(record),
         Format::Html => inferno_report::html(record),
         Format::Json => {
-            serde_json::to_string_pretty(record).map_err(|error| Error::Check(error.to_string()))?
+            serde_json::to_string_pretty(record)
+                .map_err(|error| Error::Internal(error.to_string()))?
                 + "\n"
         }
     };

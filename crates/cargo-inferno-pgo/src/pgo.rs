@@ -1,6 +1,8 @@
-//! `cargo xtask pgo`: the main job, and its single steps for people who train elsewhere.
+//! The main job, and its single steps for people who train elsewhere: `cargo inferno-pgo`, or
+//! `cargo xtask pgo`.
 
 mod audit;
+mod init;
 mod judge;
 mod ladder;
 mod predict;
@@ -11,19 +13,20 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use inferno_measure::record::{Record, Verdict};
-use inferno_pgo::exit;
+use inferno_pgo::cargo::{LockFile, Network, Resolution};
 use inferno_pgo::gathered::Source;
 use inferno_pgo::pipeline::{self, CriterionStage, Finished, NullRebuild, Options, ProfileFrom};
 use inferno_pgo::plan::Plan;
 use inferno_pgo::spec::{Spec, duration};
 use inferno_pgo::stage::Reuse;
+use inferno_pgo::{Result, exit};
 
-use crate::error::{Error, Result};
-use crate::{project, reports};
+use crate::{Front, reports};
 
+/// Arguments of the main job or of one of its steps.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub(crate) struct Arguments {
+pub struct Arguments {
     #[command(subcommand)]
     step: Option<Step>,
     #[command(flatten)]
@@ -31,20 +34,22 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-enum Step {
+pub(crate) enum Step {
+    /// Write a first spec for a package; never over a file that is there
+    Init(init::Arguments),
     /// Build the baseline alone and say what gain to expect of an optimised build
     Predict(predict::Arguments),
     /// Climb from a release build over LTO, one processor and PGO to BOLT: what each step gains and
     /// costs, and where to stop
     Ladder(ladder::Arguments),
     /// Build the instrumented binary and say how to train it
-    Instrument(Place),
+    Instrument(Building),
     /// Run the declared training workloads on the instrumented binary
-    Train(Place),
+    Train(Building),
     /// Merge profiles: those of the declared training, or what was gathered elsewhere
     Merge {
         #[command(flatten)]
-        place: Place,
+        building: Building,
         /// Profiles, or directories of them, each with its weight; without weights, all together
         /// as one; default: the declared training's
         #[arg(value_name = "DIR[=WEIGHT]", value_parser = Source::parse)]
@@ -54,18 +59,18 @@ enum Step {
         into_stored: bool,
     },
     /// Train as declared and renew the stored profile
-    Refresh(Place),
+    Refresh(Building),
     /// Build the candidate with the merged profile
     Optimize {
         #[command(flatten)]
-        place: Place,
+        building: Building,
         #[command(flatten)]
         from: ProfileArguments,
     },
     /// Prove that baseline and candidate may be compared
-    Verify(Place),
+    Verify(Building),
     /// Judge a build of another pipeline: was its profile used, is it stale, does hot code differ? (To
-    /// build the baseline twice is `cargo xtask pgo --audit`)
+    /// build the baseline twice is the main job's `--audit`)
     Audit(Box<audit::Arguments>),
     /// Judge a saved record again, from its raw samples
     Judge {
@@ -85,29 +90,67 @@ enum Step {
 
 /// Which spec, and where its results go.
 #[derive(Debug, Args)]
-struct Place {
-    /// The spec; without it, the inference engine's
+pub(crate) struct Place {
+    /// The spec; without it, the project's own
     #[arg(long, value_name = "FILE")]
     spec: Option<PathBuf>,
-    /// The output directory; without it, one below target/pgo
+    /// The output directory; without it, one in the target directory
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
 impl Place {
-    fn load(&self) -> Result<(Spec, PathBuf)> {
-        let spec = Spec::load(&self.spec.clone().unwrap_or_else(project::default_spec))?;
-        let out = self
-            .out
-            .clone()
-            .unwrap_or_else(|| project::default_out(spec.name()));
+    fn load(&self, front: &Front) -> Result<(Spec, PathBuf)> {
+        self.load_for("pgo", front)
+    }
+
+    /// The same for another job than the main one.
+    fn load_for(&self, job: &str, front: &Front) -> Result<(Spec, PathBuf)> {
+        let spec = match &self.spec {
+            Some(spec) => Spec::load(spec)?,
+            None => Spec::load(&front.default_spec()?)?,
+        };
+        let out = match &self.out {
+            Some(out) => out.clone(),
+            None => front.default_out(job, &spec)?,
+        };
         Ok((spec, out))
+    }
+}
+
+/// Spec and output directory for what builds, and what that may fetch and write.
+#[derive(Debug, Args)]
+pub(crate) struct Building {
+    #[command(flatten)]
+    place: Place,
+    /// Fail where cargo would have to change Cargo.lock
+    #[arg(long)]
+    locked: bool,
+    /// Fetch nothing: no packages, tools or models
+    #[arg(long)]
+    offline: bool,
+}
+
+impl Building {
+    fn resolution(&self) -> Resolution {
+        Resolution {
+            lock_file: if self.locked {
+                LockFile::Kept
+            } else {
+                LockFile::Written
+            },
+            network: if self.offline {
+                Network::Unused
+            } else {
+                Network::Used
+            },
+        }
     }
 }
 
 /// Where the candidate's profile comes from, if not from training.
 #[derive(Debug, Args)]
-struct ProfileArguments {
+pub(crate) struct ProfileArguments {
     /// Build the candidate with a profile that was merged elsewhere, instead of training
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
@@ -127,12 +170,13 @@ impl ProfileArguments {
     }
 }
 
+/// What the main job can be asked.
 #[derive(Debug, Args)]
-struct RunArguments {
+pub(crate) struct RunArguments {
     #[command(flatten)]
     sampling: SamplingArguments,
     /// Build the baseline twice, to learn what a differing binary proves (a build of another pipeline
-    /// is judged by `cargo xtask pgo audit`)
+    /// is judged by the step `audit`)
     #[arg(long)]
     audit: bool,
     #[command(flatten)]
@@ -159,9 +203,9 @@ struct RunArguments {
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
-struct SamplingArguments {
+pub(crate) struct SamplingArguments {
     #[command(flatten)]
-    place: Place,
+    building: Building,
     /// Time for all sampling, as in `5m`; the benchmark of [criterion] has a budget of its own
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration::parse)]
     budget: Duration,
@@ -197,7 +241,7 @@ impl SamplingArguments {
         }
     }
 
-    fn options(&self) -> Result<Options> {
+    fn options(&self, front: &Front) -> Result<Options> {
         let reuse = |again| {
             if again {
                 Reuse::Nothing
@@ -205,20 +249,16 @@ impl SamplingArguments {
                 Reuse::Unchanged
             }
         };
-        let (spec, out) = self.place.load()?;
+        let (spec, out) = self.building.place.load(front)?;
         Ok(Options {
-            spec,
-            out,
             budget: self.budget,
             reuse: reuse(self.fresh),
             samples: reuse(self.remeasure),
-            null_rebuild: NullRebuild::Left,
             turn_requests: self.turn_requests,
             only: self.only.clone(),
-            profile: ProfileFrom::Training,
-            layouts: None,
-            instructions: None,
             criterion: CriterionStage::Skipped,
+            resolution: self.building.resolution(),
+            ..Options::new(spec, out)
         })
     }
 
@@ -241,7 +281,7 @@ impl SamplingArguments {
 }
 
 impl RunArguments {
-    fn options(&self) -> Result<Options> {
+    fn options(&self, front: &Front) -> Result<Options> {
         Ok(Options {
             null_rebuild: if self.audit {
                 NullRebuild::Built
@@ -256,37 +296,50 @@ impl RunArguments {
             } else {
                 CriterionStage::Run
             },
-            ..self.sampling.options()?
+            ..self.sampling.options(front)?
         })
     }
 }
 
-pub(crate) fn run(arguments: Arguments) -> Result<u8> {
+/// Does the main job, or one of its steps; gives the exit code of the answer.
+///
+/// # Errors
+/// Every [`inferno_pgo::Error`].
+pub fn run(arguments: Arguments, front: &Front) -> Result<u8> {
     match arguments.step {
-        None => whole(&arguments.run),
-        Some(Step::Predict(arguments)) => predict::run(&arguments),
-        Some(Step::Ladder(arguments)) => ladder::run(&arguments),
-        Some(Step::Instrument(place)) => steps::instrument(&place),
-        Some(Step::Train(place)) => steps::train(&place),
-        Some(Step::Merge {
-            place,
-            sources,
-            into_stored,
-        }) if into_stored => steps::merge_into_stored(&place, &sources),
-        Some(Step::Merge { place, sources, .. }) => steps::merge(&place, &sources),
-        Some(Step::Refresh(place)) => steps::refresh(&place),
-        Some(Step::Optimize { place, from }) => steps::optimize(&place, &from.profile()),
-        Some(Step::Verify(place)) => steps::verify(&place),
-        Some(Step::Audit(arguments)) => audit::run(&arguments),
-        Some(Step::Judge { record, format }) => judge::run(&record, format),
-        Some(Step::Noise(arguments)) => noise(&arguments),
-        Some(Step::Status(place)) => steps::status(&place),
-        Some(Step::Clean(place)) => steps::clean(&place),
+        None => whole(&arguments.run, front),
+        Some(chosen) => step(chosen, front),
     }
 }
 
-fn whole(arguments: &RunArguments) -> Result<u8> {
-    let options = arguments.options()?;
+pub(crate) fn step(step: Step, front: &Front) -> Result<u8> {
+    match step {
+        Step::Init(arguments) => init::run(&arguments, front),
+        Step::Predict(arguments) => predict::run(&arguments, front),
+        Step::Ladder(arguments) => ladder::run(&arguments, front),
+        Step::Instrument(building) => steps::instrument(&building, front),
+        Step::Train(building) => steps::train(&building, front),
+        Step::Merge {
+            building,
+            sources,
+            into_stored,
+        } if into_stored => steps::merge_into_stored(&building, &sources, front),
+        Step::Merge {
+            building, sources, ..
+        } => steps::merge(&building, &sources, front),
+        Step::Refresh(building) => steps::refresh(&building, front),
+        Step::Optimize { building, from } => steps::optimize(&building, &from.profile(), front),
+        Step::Verify(building) => steps::verify(&building, front),
+        Step::Audit(arguments) => audit::run(&arguments, front),
+        Step::Judge { record, format } => judge::run(&record, format),
+        Step::Noise(arguments) => noise(&arguments, front),
+        Step::Status(place) => steps::status(&place, front),
+        Step::Clean(place) => steps::clean(&place, front),
+    }
+}
+
+pub(crate) fn whole(arguments: &RunArguments, front: &Front) -> Result<u8> {
+    let options = arguments.options(front)?;
     let plan = Plan::of(&options)?;
     eprint!("{plan}");
     if arguments.dry_run {
@@ -315,17 +368,17 @@ fn criterion(options: &Options, finished: Finished, code: u8) -> Result<u8> {
             "Criterion's report is in criterion/report/index.html of the benchmark's target directory, or where CRITERION_HOME points"
         ),
         Ok(false) => {}
-        Err(error) if code == exit::ANSWERED => return Err(error.into()),
+        Err(error) if code == exit::ANSWERED => return Err(error),
         Err(error) => {
             inferno_measure::process::check_interrupted()?;
-            Error::from(error).tell();
+            crate::tell(&error, error.hint().as_deref());
         }
     }
     Ok(code)
 }
 
-fn noise(arguments: &SamplingArguments) -> Result<u8> {
-    let Finished { record, output } = pipeline::run_noise(&arguments.options()?)?;
+fn noise(arguments: &SamplingArguments, front: &Front) -> Result<u8> {
+    let Finished { record, output } = pipeline::run_noise(&arguments.options(front)?)?;
     inferno_measure::write_atomically(
         &output.noise_page(),
         inferno_report::html(&record).as_bytes(),

@@ -1,7 +1,7 @@
-//! The sources of the calibration programs that come from the package registry.
+//! The sources of programs that come from the package registry.
 //!
-//! Takes the package `calibration/sources`, whose lock file pins them; gives the manifest of a copy.
-//! cargo downloads into its own cache; nothing is built or changed there.
+//! Takes a package whose lock file pins them, as `calibration/sources` is, or a name and a version;
+//! gives the manifest of a copy. cargo downloads into its own cache; nothing is built or changed there.
 
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,10 @@ use inferno_measure::process::Command;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::init::quoted;
+
+/// A small library: cargo tells where it has unpacked it, and with it all other packages.
+const ANCHOR: &str = "cfg-if";
 
 #[derive(Debug, Deserialize)]
 struct Lock {
@@ -23,8 +27,37 @@ struct Locked {
     checksum: Option<String>,
 }
 
+/// The manifest of a copy of `package` below `directory`, with its dependencies fetched: at `version`,
+/// or at the newest there is.
+///
+/// # Errors
+/// [`Error::Usage`] when the registry has no such package or cannot be reached, and when the package
+/// has no lock file.
+pub fn fetch_package(package: &str, version: Option<&str>, directory: &Path) -> Result<PathBuf> {
+    let place = std::env::temp_dir();
+    let sources = tempfile::tempdir().map_err(Error::io("write", &place))?;
+    let manifest = sources.path().join("Cargo.toml");
+    let version = version.map_or_else(|| "*".to_owned(), |version| format!("={version}"));
+    let mut text = format!(
+        "[package]\nname = \"sources\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[lib]\npath = \"lib.rs\"\n\n[workspace]\n\n[dependencies]\n{} = {}\n",
+        quoted(package),
+        quoted(&version)
+    );
+    if package != ANCHOR {
+        text.push_str(ANCHOR);
+        text.push_str(" = \"1\"\n");
+    }
+    for (file, text) in [("Cargo.toml", text.as_str()), ("lib.rs", "")] {
+        let path = sources.path().join(file);
+        std::fs::write(&path, text).map_err(Error::io("write", &path))?;
+    }
+    let command = Command::new("cargo").args(["generate-lockfile", "--quiet", "--manifest-path"]);
+    run(command.arg(&manifest), package)?;
+    provide(sources.path(), package, directory)
+}
+
 /// The manifest of `package`'s copy below `directory`, with its dependencies fetched.
-pub(super) fn provide(sources: &Path, package: &str, directory: &Path) -> Result<PathBuf> {
+pub(crate) fn provide(sources: &Path, package: &str, directory: &Path) -> Result<PathBuf> {
     let lock = locked(sources, package)?;
     let copy = directory.join(format!("source-{}", lock.version));
     let manifest = copy.join("Cargo.toml");
@@ -41,12 +74,12 @@ pub(super) fn provide(sources: &Path, package: &str, directory: &Path) -> Result
                 "`{}` is not there, or has no Cargo.lock that pins its dependencies",
                 original.display()
             ),
-            hint: "take another version or program in calibration/sources/Cargo.toml".into(),
+            hint: "take another version of it, or another program".into(),
         });
     }
     crate::train::recreate(&copy)?;
     copy_tree(&original, &copy)?;
-    // The copy lies below this repository, and is no member of its workspace.
+    // The copy may lie below a workspace, and is no member of it.
     let text = std::fs::read_to_string(&manifest).map_err(Error::io("read", &manifest))?;
     if !text.lines().any(|line| line.trim() == "[workspace]") {
         let text = format!("{text}\n[workspace]\n");
@@ -75,10 +108,12 @@ fn locked(sources: &Path, package: &str) -> Result<Locked> {
 }
 
 fn fetch(manifest: &Path, package: &str) -> Result<()> {
-    let finished = Command::new("cargo")
-        .args(["fetch", "--locked", "--quiet", "--manifest-path"])
-        .arg(manifest)
-        .run()?;
+    let command = Command::new("cargo").args(["fetch", "--locked", "--quiet", "--manifest-path"]);
+    run(command.arg(manifest), package)
+}
+
+fn run(command: Command, package: &str) -> Result<()> {
+    let finished = command.run()?;
     if finished.success() {
         return Ok(());
     }
@@ -87,7 +122,7 @@ fn fetch(manifest: &Path, package: &str) -> Result<()> {
             "the sources of `{package}` cannot be fetched:\n{}",
             String::from_utf8_lossy(&finished.stderr).trim()
         ),
-        hint: "the package registry must be reachable once".into(),
+        hint: "check name and version; the package registry must be reachable once".into(),
     })
 }
 
@@ -162,5 +197,24 @@ mod tests {
         // There is no Cargo.toml to fetch by.
         let error = provide(root, "tool", root).expect_err("it is fetched anew");
         assert!(error.to_string().contains("cannot be fetched"), "{error}");
+    }
+
+    /// A program without a library: cargo tells of it only where it has put it.
+    #[test]
+    fn slow_a_program_of_the_registry_is_copied_once() {
+        if std::env::var_os("INFERNO_TEST_NETWORK").is_none_or(|value| value != "1") {
+            eprintln!("SKIPPED: set INFERNO_TEST_NETWORK=1 to fetch a package");
+            return;
+        }
+        let directory = tempfile::tempdir().expect("a directory");
+        let fetch = |version| fetch_package("rustfilt", Some(version), directory.path());
+        let manifest = fetch("0.2.2").expect("a package");
+        assert!(manifest.ends_with("source-0.2.2/Cargo.toml"));
+        let text = std::fs::read_to_string(&manifest).expect("a manifest");
+        assert!(text.contains("name = \"rustfilt\""), "{text}");
+        assert_eq!(fetch("0.2.2").expect("the same"), manifest);
+        let error = fetch("0.0.999").expect_err("no such version");
+        assert!(error.to_string().contains("rustfilt"), "{error}");
+        assert_eq!(error.exit_code(), crate::exit::USAGE);
     }
 }

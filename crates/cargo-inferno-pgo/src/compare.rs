@@ -1,5 +1,5 @@
-//! `cargo xtask compare A B`: which of two programs, records or Criterion baselines is faster; with
-//! `--merge`, the same pair on several hosts.
+//! `compare A B`: which of two programs, records or Criterion baselines is faster; with `--merge`, the
+//! same pair on several hosts.
 
 mod merge;
 
@@ -17,14 +17,15 @@ use inferno_pgo::compare::results::{self, Obstacles, Rule};
 use inferno_pgo::exit;
 use inferno_pgo::spec::{Spec, duration};
 use inferno_pgo::stage::Reuse;
+use inferno_pgo::{Error, Result};
 
 use inferno_report::exchange;
 
-use crate::error::{Error, Result};
-use crate::{print, project, reports};
+use crate::{Front, print, reports};
 
+/// What is compared, and how.
 #[derive(Debug, Args)]
-pub(crate) struct Arguments {
+pub struct Arguments {
     #[command(flatten)]
     sides: Sides,
     /// Put records of one pair from several hosts side by side, and pool them
@@ -185,17 +186,20 @@ fn refuse(given: &[(&str, bool)], belong_to: &str) -> Result<()> {
     } else {
         "belong"
     };
-    Err(inferno_pgo::Error::Usage {
+    Err(Error::Usage {
         message: format!("{} {verb} to {belong_to}", given.join(", ")),
         hint: "leave out what does not apply, or compare two of the other kind".into(),
-    }
-    .into())
+    })
 }
 
 /// Time for sampling, and for one process, without an option.
 pub(crate) const DEFAULT_TIME: Duration = Duration::from_mins(1);
 
-pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
+/// Compares, prints the answer, and gives its exit code.
+///
+/// # Errors
+/// Every [`inferno_pgo::Error`].
+pub fn run(arguments: &Arguments, front: &Front) -> Result<u8> {
     let (Some(baseline), Some(candidate)) = (&arguments.sides.baseline, &arguments.sides.candidate)
     else {
         return merge::run(arguments);
@@ -223,7 +227,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
         }
         _ => {
             arguments.refuse_what_bridges()?;
-            programs(arguments, baseline, candidate)?
+            programs(arguments, baseline, candidate, front)?
         }
     };
     print_as(&comparison, arguments.format)?;
@@ -244,7 +248,12 @@ fn exit_code(has: impl Fn(Verdict) -> bool, strict: bool) -> u8 {
     }
 }
 
-fn programs(arguments: &Arguments, baseline: &Path, candidate: &Path) -> Result<Comparison> {
+fn programs(
+    arguments: &Arguments,
+    baseline: &Path,
+    candidate: &Path,
+    front: &Front,
+) -> Result<Comparison> {
     let sampling = &arguments.sampling;
     let name = sampling
         .name
@@ -268,12 +277,15 @@ fn programs(arguments: &Arguments, baseline: &Path, candidate: &Path) -> Result<
             },
         })),
     };
-    let out = sampling.out.clone();
+    let out = match &sampling.out {
+        Some(out) => out.clone(),
+        None => front.default_comparison(&name)?,
+    };
     let finished = programs::run(&programs::Options {
         baseline: baseline.to_owned(),
         candidate: candidate.to_owned(),
         workload,
-        out: out.unwrap_or_else(|| project::default_comparison(&name)),
+        out,
         name,
         budget: sampling.budget.unwrap_or(DEFAULT_TIME),
         threshold: arguments.threshold,
@@ -314,7 +326,7 @@ fn print_as(comparison: &Comparison, format: Format) -> Result<()> {
 }
 
 fn json(text: serde_json::Result<String>) -> Result<String> {
-    Ok(text.map_err(|error| Error::Check(error.to_string()))? + "\n")
+    Ok(text.map_err(|error| Error::Internal(error.to_string()))? + "\n")
 }
 
 fn share(text: &str) -> std::result::Result<f64, String> {

@@ -1,18 +1,18 @@
-//! `cargo xtask pgo predict`: the suitability score, before any instrumented build.
+//! `predict`: the suitability score, before any instrumented build.
 
 use clap::Args;
 use inferno_pgo::exit::ANSWERED;
 use inferno_pgo::pipeline;
 use inferno_pgo::stage::Reuse;
+use inferno_pgo::{Error, Result};
 
-use super::Place;
-use crate::error::{Error, Result};
-use crate::print;
+use super::Building;
+use crate::{Front, print};
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     #[command(flatten)]
-    place: Place,
+    building: Building,
     /// Measure all inputs again
     #[arg(long)]
     fresh: bool,
@@ -33,17 +33,18 @@ enum Format {
     Json,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<u8> {
-    let (spec, out) = arguments.place.load()?;
+pub(super) fn run(arguments: &Arguments, front: &Front) -> Result<u8> {
+    let (spec, out) = arguments.building.place.load(front)?;
     let reuse = if arguments.fresh {
         Reuse::Nothing
     } else {
         Reuse::Unchanged
     };
-    let suitability = pipeline::predict(spec, &out, reuse)?;
+    let resolution = arguments.building.resolution();
+    let suitability = pipeline::predict(spec, &out, reuse, resolution)?;
     let text = if arguments.json || arguments.format == Format::Json {
         serde_json::to_string_pretty(&suitability)
-            .map_err(|error| Error::Check(error.to_string()))?
+            .map_err(|error| Error::Internal(error.to_string()))?
             + "\n"
     } else {
         inferno_report::suitability(&suitability, print::width(), print::style())

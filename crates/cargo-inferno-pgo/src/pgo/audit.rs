@@ -1,4 +1,4 @@
-//! `cargo xtask pgo audit`: a build of another pipeline, judged from what it left.
+//! `audit`: a build of another pipeline, judged from what it left.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,12 +7,12 @@ use clap::Args;
 use inferno_pgo::audit::{self, Against, Options, Workload};
 use inferno_pgo::compare::programs;
 use inferno_pgo::spec::duration;
+use inferno_pgo::{Error, Result};
 
-use crate::error::{Error, Result};
-use crate::{compare, print, project, reports};
+use crate::{Front, compare, print, reports};
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// The merged profile that the build was given
     #[arg(long, value_name = "FILE")]
     profile: PathBuf,
@@ -48,15 +48,19 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    fn options(&self) -> Options {
-        let out = self.out.clone();
-        let workload = self.workload.clone().map(|arguments| Workload {
-            arguments,
-            budget: self.budget.unwrap_or(compare::DEFAULT_TIME),
-            out: out
-                .unwrap_or_else(|| project::default_comparison(&programs::file_name(&self.binary))),
-        });
-        Options {
+    fn options(&self, front: &Front) -> Result<Options> {
+        let workload = match &self.workload {
+            Some(arguments) => Some(Workload {
+                arguments: arguments.clone(),
+                budget: self.budget.unwrap_or(compare::DEFAULT_TIME),
+                out: match &self.out {
+                    Some(out) => out.clone(),
+                    None => front.default_comparison(&programs::file_name(&self.binary))?,
+                },
+            }),
+            None => None,
+        };
+        Ok(Options {
             profile: self.profile.clone(),
             build_log: self.build_log.clone(),
             binary: self.binary.clone(),
@@ -64,12 +68,12 @@ impl Arguments {
                 .baseline
                 .clone()
                 .map(|baseline| Against { baseline, workload }),
-        }
+        })
     }
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<u8> {
-    let audited = audit::run(&arguments.options())?;
+pub(super) fn run(arguments: &Arguments, front: &Front) -> Result<u8> {
+    let audited = audit::run(&arguments.options(front)?)?;
     let findings = &audited.findings;
     let text = inferno_report::audit_terminal(findings, print::width(), print::style());
     print::write(&text);
@@ -82,7 +86,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8> {
     }
     if let Some(path) = &arguments.json {
         let text = serde_json::to_string_pretty(findings)
-            .map_err(|error| Error::Check(error.to_string()))?;
+            .map_err(|error| Error::Internal(error.to_string()))?;
         write(path, &(text + "\n"))?;
     }
     Ok(audit::exit_code(findings))

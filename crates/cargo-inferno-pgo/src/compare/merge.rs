@@ -1,10 +1,10 @@
-//! `cargo xtask compare --merge RECORD…`: one pair on several hosts.
+//! `compare --merge RECORD…`: one pair on several hosts.
 
 use inferno_measure::comparison::hosts::HostComparison;
+use inferno_pgo::Result;
 use inferno_pgo::compare::hosts;
 
 use super::{Arguments, Format, exit_code, json, refuse};
-use crate::error::Result;
 use crate::print;
 
 pub(super) fn run(arguments: &Arguments) -> Result<u8> {
