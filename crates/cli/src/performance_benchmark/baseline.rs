@@ -16,7 +16,7 @@ use inferno_measure::performance::{PerformanceBaseline, PerformanceResult, Suite
 use inferno_measure::write_atomically;
 use inferno_report::performance::{benchmark_markdown, benchmark_terminal};
 
-use super::benchmark::options::{Circumstance, MeasuringOptions, OnnxOptions};
+use super::benchmark::options::{Circumstance, Course, MeasuringOptions, OnnxOptions};
 use super::benchmark::runner::Runner;
 use super::benchmark::suite_run::{Plan, Save, Volume};
 use super::benchmark::{print, style, width, worker};
@@ -109,7 +109,7 @@ impl Arguments {
             }
         }
         let circumstance = |kind: &Kind| match kind {
-            Kind::Gguf => self.measuring.generator(),
+            Kind::Gguf => self.measuring.generator(Course::Alone),
             Kind::Onnx => self.measuring.embedder(&self.onnx),
         };
         kinds.iter().map(circumstance).collect()

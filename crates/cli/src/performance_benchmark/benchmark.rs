@@ -36,7 +36,7 @@ use inferno_measure::performance::{PerformanceResult, Suite};
 use inferno_report::Style;
 use inferno_report::performance::benchmark_terminal;
 
-use self::options::{Circumstance, MeasuringOptions};
+use self::options::{Circumstance, Course, MeasuringOptions};
 use self::other::Other;
 use self::runner::Runner;
 use self::suite_run::{Plan, Volume};
@@ -128,7 +128,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
         return worker::run(arguments.measuring.model());
     }
     let targets = targets::read(arguments.targets.as_deref())?;
-    let circumstance = arguments.measuring.generator()?;
+    let course = match arguments.against {
+        None => Course::Alone,
+        Some(_) => Course::InTurns,
+    };
+    let circumstance = arguments.measuring.generator(course)?;
     let runner = Runner::new()?;
     results::make_folder(&arguments.output)?;
     let other = arguments.against.as_deref();

@@ -73,7 +73,19 @@ fn options_become_calls_of_inferno() {
         (
             "--ci --compare",
             "benchmark --bench-type all --output benchmark_results\n\
-             compare --current benchmark_results --baseline performance_baseline/baseline_results.json\n",
+             compare --current benchmark_results --baseline performance_baseline/baseline_results.json \
+             --threshold 10\n",
+        ),
+        (
+            "-c -o out -- --against old/inferno",
+            "benchmark --bench-type all --output out --against old/inferno\n\
+             compare --current out --baseline out/against\n",
+        ),
+        (
+            "memory -c -- --against=old",
+            "benchmark --bench-type memory --output benchmark_results --against=old\n\
+             compare --current benchmark_results/memory_benchmark.json --baseline \
+             benchmark_results/against/memory_benchmark.json\n",
         ),
         (
             "cache -c",
@@ -98,6 +110,7 @@ fn what_would_be_ignored_or_fail_later_is_refused() {
         ("--timeout 0", "--timeout 0"),
         ("--timeout 5m", "--timeout 5m"),
         ("--baseline kept", "--compare"),
+        ("-c -b kept -- --against old", "--baseline beside --against"),
         ("baseline --output out", "--baseline"),
         ("baseline --compare", "--compare"),
         ("profiling --report", "--report"),

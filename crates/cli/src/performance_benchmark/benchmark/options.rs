@@ -19,6 +19,22 @@ use crate::performance_benchmark::results::fingerprint;
 /// Time of a process that is profiled, in seconds: some thousand samples.
 const PROFILED_S: f64 = 4.0;
 
+/// Processes of each suite.
+const PROCESSES: NonZeroU32 = NonZeroU32::new(8).unwrap();
+
+/// Pairs of processes of each suite: on shared machines with two processors their ratios vary by 3 %, and so
+/// many tell a change of 5 % (docs/measuring.md).
+const PAIRS: NonZeroU32 = NonZeroU32::new(16).unwrap();
+
+/// How the processes of a suite follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Course {
+    /// One after the other.
+    Alone,
+    /// In turns with those of another program.
+    InTurns,
+}
+
 /// Which model is measured, and how.
 #[derive(Debug, Args)]
 pub(crate) struct MeasuringOptions {
@@ -33,9 +49,9 @@ pub(crate) struct MeasuringOptions {
     #[arg(long, value_name = "N", default_value = "4")]
     slots: NonZeroUsize,
 
-    /// Processes in which each suite runs, one after the other; results of fewer than 8 cannot be told apart
-    #[arg(long, value_name = "N", default_value = "8")]
-    restarts: NonZeroU32,
+    /// Processes in which each suite runs, one after the other; results of fewer than 8 cannot be told apart [default: 8, and 16 of each program with --against]
+    #[arg(long, value_name = "N")]
+    restarts: Option<NonZeroU32>,
 
     /// A file with a prompt on each line [default: short questions of this program]
     #[arg(long, value_name = "FILE")]
@@ -102,10 +118,10 @@ impl MeasuringOptions {
     }
 
     /// The language model of the command line.
-    pub(crate) fn generator(&self) -> Result<Circumstance, Failure> {
+    pub(crate) fn generator(&self, course: Course) -> Result<Circumstance, Failure> {
         let path = self.model.path()?;
         let model = fingerprint::model(&path, self.model.backend_name(), Task::Generate)?;
-        self.circumstance(EngineKind::Generator(path), model)
+        self.circumstance(EngineKind::Generator(path), model, course)
     }
 
     /// The ONNX model that `onnx` names, or that lies in the folder of models.
@@ -122,10 +138,15 @@ impl MeasuringOptions {
             model: path,
             library,
         };
-        self.circumstance(engine, model)
+        self.circumstance(engine, model, Course::Alone)
     }
 
-    fn circumstance(&self, engine: EngineKind, model: Model) -> Result<Circumstance, Failure> {
+    fn circumstance(
+        &self,
+        engine: EngineKind,
+        model: Model,
+        course: Course,
+    ) -> Result<Circumstance, Failure> {
         let program = std::env::current_exe().unwrap_or_default();
         Ok(Circumstance {
             setup: Setup {
@@ -138,7 +159,10 @@ impl MeasuringOptions {
                 zipf_exponent: self.zipf,
                 seed: self.seed,
             },
-            processes: self.restarts,
+            processes: self.restarts.unwrap_or(match course {
+                Course::Alone => PROCESSES,
+                Course::InTurns => PAIRS,
+            }),
             model,
             environment: fingerprint::environment(&program),
             threads: count(self.model.threads().get()),
