@@ -12,16 +12,6 @@ use crate::failure::Failure;
 /// The variable.
 pub(crate) const VARIABLE: &str = "INFERNO_LOG_LEVEL";
 
-/// What it may say, and the level that this is.
-const LEVELS: [(&str, LevelFilter); 6] = [
-    ("off", LevelFilter::OFF),
-    ("error", LevelFilter::ERROR),
-    ("warn", LevelFilter::WARN),
-    ("info", LevelFilter::INFO),
-    ("debug", LevelFilter::DEBUG),
-    ("trace", LevelFilter::TRACE),
-];
-
 /// Without the variable.
 const DEFAULT: LevelFilter = LevelFilter::WARN;
 
@@ -51,8 +41,7 @@ fn level(text: &str) -> Option<LevelFilter> {
     if text.is_empty() {
         return Some(DEFAULT);
     }
-    let named = |(name, _): &&(&str, LevelFilter)| name.eq_ignore_ascii_case(text);
-    LEVELS.iter().find(named).map(|&(_, level)| level)
+    text.parse().ok()
 }
 
 #[cfg(test)]
@@ -68,7 +57,7 @@ mod tests {
             ("TRACE", Some(LevelFilter::TRACE)),
             ("verbose", None),
             (" info", None),
-            ("3", None),
+            ("3", Some(LevelFilter::INFO)),
         ] {
             assert_eq!(level(text), expected, "{text:?}");
         }

@@ -17,9 +17,15 @@ fn inference() -> PerformanceResult {
     results::result(Suite::Inference, "candle", TIMESTAMP)
 }
 
-/// A comparison of a result with one on another model whose requests took three times as long.
+/// A comparison of a result on two threads with one on another model whose requests took three
+/// times as long.
 fn compared() -> PerformanceComparison {
-    let older = inference();
+    compared_on(2)
+}
+
+fn compared_on(threads: u32) -> PerformanceComparison {
+    let mut older = inference();
+    older.circumstances.settings.threads = threads;
     let mut processes = older.processes.clone();
     for request in processes
         .iter_mut()
@@ -189,7 +195,7 @@ fn a_comparison_says_what_changed_and_what_could_explain_it() {
         for part in [
             "slower",
             "avg_latency_ms",
-            "drift cancelled",
+            "drift allowed for",
             "could explain",
         ] {
             assert!(text.contains(part), "{part} in {text}");
@@ -197,6 +203,14 @@ fn a_comparison_says_what_changed_and_what_could_explain_it() {
     }
     assert!(page.starts_with("<!DOCTYPE html>"));
     assert!(page.contains("href=\"#what-differs\""), "{page}");
+}
+
+#[test]
+fn what_the_drift_of_the_machine_did_to_a_row_is_told() {
+    let on_one = comparison_markdown(&compared_on(1));
+    assert!(on_one.contains("processes, drift cancelled |"), "{on_one}");
+    let on_two = comparison_markdown(&compared_on(2));
+    assert!(!on_two.contains("processes, drift cancelled |"), "{on_two}");
 }
 
 #[test]
