@@ -172,6 +172,7 @@ mod tests {
                     baseline: own(100),
                     candidate: own(120),
                 }],
+                source: None,
             },
             build_log: Input {
                 path: "build.log".into(),

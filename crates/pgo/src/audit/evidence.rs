@@ -209,6 +209,7 @@ impl Evidence {
             holdout_overlap: None,
             workloads: Vec::new(),
             hottest: against.map_or_else(Vec::new, |against| against.hottest.clone()),
+            source: None,
         }
     }
 }

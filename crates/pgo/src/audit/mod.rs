@@ -249,6 +249,7 @@ mod tests {
                 holdout_overlap: None,
                 workloads: Vec::new(),
                 hottest: Vec::new(),
+                source: None,
             },
             build_log: record::Input {
                 path: String::new(),
