@@ -63,6 +63,7 @@ fn run_patiently(
     match &scenario.kind {
         Kind::Cold { .. } => {
             let started = Instant::now();
+            scenario.timeout = patience();
             cold::prepare(&scenario, arm)?;
             scenario.timeout = patience();
             let finished = cold::run(&scenario, binary, arm)?.finished;

@@ -331,6 +331,7 @@ fn a_server_is_prepared_driven_and_told_by_its_drivers_output() {
     };
     let silent = Scenario {
         args: shell("exec sleep 600")[1..].to_vec(),
+        prepare: Vec::new(),
         timeout: Duration::from_millis(300),
         ..scenario
     };

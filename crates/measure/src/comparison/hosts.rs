@@ -2,7 +2,7 @@
 //!
 //! Takes records of the same pair, gives one [`HostComparison`] as plain data. Host by host the verdicts
 //! are the records' own, by one threshold. Together, hosts are a sample of all machines: the pooled
-//! interval holds their spread ([`stats::random_effects`]), so few hosts that differ say little, however
+//! interval holds their spread ([`crate::stats::random_effects`]), so few hosts that differ say little, however
 //! sure each of them is.
 
 mod pooled;

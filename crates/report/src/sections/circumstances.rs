@@ -144,7 +144,7 @@ fn origin(record: &Record) -> Vec<(&'static str, Text)> {
                 ("target", Text::literal(&toolchain.target)),
             ];
             let clang = toolchain.c.as_ref();
-            facts.extend(clang.map(|c| ("C and C++", format!("clang {}", c.clang).into())));
+            facts.extend(clang.map(|c| ("C and C++", Text::from(format!("clang {}", c.clang)))));
             facts
         },
     );
