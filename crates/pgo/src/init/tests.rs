@@ -1,8 +1,11 @@
 use super::*;
 use crate::spec::{ScenarioKind, Spec};
 
-/// What cargo says of packages: name, directory below the root, targets as (kind, name).
-fn metadata(packages: &[(&str, &str, &[(&str, &str)])]) -> Metadata {
+/// Targets as (kind, name).
+type Targets<'a> = &'a [(&'a str, &'a str)];
+
+/// What cargo says of packages: name, directory below the root, targets.
+fn metadata(packages: &[(&str, &str, Targets<'_>)]) -> Metadata {
     let packages: Vec<serde_json::Value> = packages
         .iter()
         .map(|(name, directory, targets)| {

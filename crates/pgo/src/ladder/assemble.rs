@@ -12,7 +12,7 @@ use inferno_measure::verdict::STATISTICS;
 
 use super::build::Standing;
 use super::comparisons::{self, Pair};
-use super::{Attempt, Climb};
+use super::{Attempt, Climb, Step};
 use crate::assemble;
 use crate::error::{Error, Result};
 
@@ -57,6 +57,8 @@ impl Climb<'_> {
         };
         let recommendation = ladder::recommend(&rungs, &judging)
             .ok_or_else(|| Error::Internal("a ladder without a rung".into()))?;
+        // A rung that clang has compiled C for, and that was skipped, is none of this ladder's.
+        let has_c = built.iter().any(|rung| rung.step == Step::PgoWithC);
         Ok(Ladder {
             schema: LADDER_SCHEMA,
             name: spec.name().to_owned(),
@@ -68,7 +70,7 @@ impl Climb<'_> {
                 llvm: self.compiler.llvm.clone(),
                 llvm_profdata: self.llvm_profdata.clone(),
                 target: self.target.clone(),
-                c: self.c.clone(),
+                c: self.c.clone().filter(|_| has_c),
             },
             judging,
             statistics: STATISTICS,

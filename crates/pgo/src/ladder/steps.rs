@@ -210,11 +210,12 @@ mod tests {
 
     #[test]
     fn the_processor_is_taken_out_of_the_flags() {
+        type Case<'a> = (&'a [&'a str], &'a [&'a str], Option<&'a str>);
         let split = |flags: &[&str]| {
             let flags: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).collect();
             without_cpu(&flags)
         };
-        let cases: [(&[&str], &[&str], Option<&str>); 5] = [
+        let cases: [Case<'_>; 5] = [
             (&[], &[], None),
             (&["-Copt-level=2"], &["-Copt-level=2"], None),
             (
