@@ -39,7 +39,11 @@ impl Revision {
             message: format!("git names the commit of `{}` as `{told}`", root.display()),
             hint: "check `git log -1` there".into(),
         })?;
-        let changed = git(&root, &["status", "--porcelain"])?;
+        // Whatever the user's configuration makes of files that are in no commit.
+        let changed = git(
+            &root,
+            &["status", "--porcelain", "--untracked-files=normal"],
+        )?;
         if changed.is_empty() {
             return Ok(Self {
                 root,

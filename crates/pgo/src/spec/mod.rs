@@ -143,7 +143,7 @@ impl Spec {
         let words = commands.into_iter().flatten();
         let named = words.filter(|word| !word.is_empty());
         named
-            .map(|word| self.resolve(word))
+            .map(move |word| self.resolve(word))
             .filter(|file| file.is_file())
     }
 

@@ -156,32 +156,6 @@ fn references_and_ranges_are_checked() {
             "not a share",
         ),
         (
-            "timeout = \"90s\"",
-            "driver = [\"true\"]",
-            "has `driver` alone",
-        ),
-        (
-            "timeout = \"90s\"",
-            "ready = { port = 1 }",
-            "has `ready` alone",
-        ),
-        ("timeout = \"90s\"", "stop = \"SIGINT\"", "is no server"),
-        (
-            "timeout = \"90s\"",
-            "ready = { line = '(' }\ndriver = [\"true\"]",
-            "`ready`: regex",
-        ),
-        (
-            "timeout = \"90s\"",
-            "ready = { lines = 'x' }\ndriver = [\"true\"]",
-            "unknown variant `lines`",
-        ),
-        (
-            "timeout = \"90s\"",
-            "ready = { port = 1 }\ndriver = [\"true\"]\nrequests = [{ n = 1 }]",
-            "both `requests` and a driver",
-        ),
-        (
             "pin = true",
             "prepare = [\"true\"]",
             "`prepare` has no meaning in a warm",
@@ -203,6 +177,30 @@ fn references_and_ranges_are_checked() {
         ),
     ] {
         let error = parse(&VALID.replace(from, to)).expect_err(message);
+        assert!(error.to_string().contains(message), "{message}: {error}");
+    }
+}
+
+#[test]
+fn the_keys_of_a_server_go_together() {
+    for (keys, message) in [
+        ("driver = [\"true\"]", "has `driver` alone"),
+        ("ready = { port = 1 }", "has `ready` alone"),
+        ("stop = \"SIGINT\"", "is no server"),
+        (
+            "ready = { line = '(' }\ndriver = [\"true\"]",
+            "`ready`: regex",
+        ),
+        (
+            "ready = { lines = 'x' }\ndriver = [\"true\"]",
+            "unknown variant `lines`",
+        ),
+        (
+            "ready = { port = 1 }\ndriver = [\"true\"]\nrequests = [{ n = 1 }]",
+            "both `requests` and a driver",
+        ),
+    ] {
+        let error = parse(&VALID.replace("timeout = \"90s\"", keys)).expect_err(message);
         assert!(error.to_string().contains(message), "{message}: {error}");
     }
 }
