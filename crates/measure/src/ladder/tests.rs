@@ -89,7 +89,9 @@ fn ladder(steps: &[(&str, f64, f64)]) -> Vec<Rung> {
 
 #[test]
 fn one_climbs_as_far_as_gains_are_real() {
-    let cases: [(&[(&str, f64, f64)], &str); 8] = [
+    /// A rung, its change over the rung below, and half its interval's width.
+    type Gain<'a> = (&'a str, f64, f64);
+    let cases: [(&[Gain<'_>], &str); 8] = [
         (&[], "release"),
         // Gains that are none, or too small to matter.
         (&[("lto", 0.0, 0.003), ("cpu", -0.004, 0.003)], "release"),
