@@ -108,7 +108,7 @@ impl Installation {
         }
         let list = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
         let files =
-            wheel::listed(&list, part, &self.root).map_err(|reason| self.damaged(reason))?;
+            wheel::listed(&list, part, &self.root).map_err(|reason| self.damaged(&reason))?;
         for file in files {
             let path = &file.destination;
             if !path.is_file() {
@@ -116,7 +116,7 @@ impl Installation {
             }
             let content = fs::File::open(path).map_err(Error::io("read", path))?;
             if sha256(content).map_err(Error::io("read", path))? != file.sha256 {
-                return Err(self.damaged(format!("{} has been changed", path.display())));
+                return Err(self.damaged(&format!("{} has been changed", path.display())));
             }
         }
         Ok(true)
@@ -129,7 +129,7 @@ impl Installation {
         CONFIGURATION_FILES.into_iter().all(has)
     }
 
-    fn damaged(&self, reason: String) -> Error {
+    fn damaged(&self, reason: &str) -> Error {
         Error::ToolDoesNotRun {
             program: self.program(),
             reason: format!("{reason}; remove {} to fetch it again", self.root.display()),
@@ -152,7 +152,7 @@ impl Installation {
             })?;
         }
         self.usable()?
-            .ok_or_else(|| self.damaged("it is not whole".to_owned()))
+            .ok_or_else(|| self.damaged("it is not whole"))
     }
 }
 

@@ -103,8 +103,8 @@ fn comparison(verdict: Verdict) -> Comparison {
     }
 }
 
-fn measured(verdict: Verdict) -> Option<Effect> {
-    Some(Effect::Measured(Box::new(comparison(verdict))))
+fn measured(verdict: Verdict) -> Effect {
+    Effect::Measured(Box::new(comparison(verdict)))
 }
 
 fn figures(counts_total: u64) -> ProfileState {
@@ -117,13 +117,13 @@ fn figures(counts_total: u64) -> ProfileState {
     })
 }
 
-fn functions(covered: u64, found: u64, known: u64, unknown: u64) -> Option<Functions> {
-    Some(Functions {
+fn functions(covered: u64, found: u64, known: u64, unknown: u64) -> Functions {
+    Functions {
         covered,
         found,
         known,
         unknown,
-    })
+    }
 }
 
 /// Every question is asked, and answered with yes.
@@ -135,12 +135,12 @@ fn sound() -> Evidence {
         given: vec![Given::Audited("/p/m.profdata".into())],
         shipped: Shipped::AsLinked("/t/deps/gain".into()),
         binary: artifact("candidate"),
-        functions: functions(50, 40, 80, 0),
+        functions: Some(functions(50, 40, 80, 0)),
         against: Some(Against {
             baseline: artifact("baseline"),
             hottest: vec![hot(own(100), own(120)), hot(own(8), own(8))],
         }),
-        effect: measured(Verdict::Faster),
+        effect: Some(measured(Verdict::Faster)),
     }
 }
 
@@ -334,7 +334,7 @@ fn a_stale_profile() {
     // Sources with other functions discard nothing: they are not looked up.
     for (unknown, expected) in [(4, vec![]), (5, vec![(ProfileCurrent, No)])] {
         let evidence = Evidence {
-            functions: functions(50, 40, 80, unknown),
+            functions: Some(functions(50, 40, 80, unknown)),
             ..sound()
         };
         assert_eq!(not_yes(&evidence), expected, "{unknown}");
@@ -352,13 +352,13 @@ fn a_profile_of_another_program() {
         (0, vec![(ProfileOfProgram, No)]),
     ] {
         let evidence = Evidence {
-            functions: functions(50, found, 80, 0),
+            functions: Some(functions(50, found, 80, 0)),
             ..sound()
         };
         assert_eq!(not_yes(&evidence), expected, "{found}");
     }
     let only_main = Evidence {
-        functions: functions(0, 0, 1, 0),
+        functions: Some(functions(0, 0, 1, 0)),
         ..sound()
     };
     assert_eq!(not_yes(&only_main), [(ProfileOfProgram, CannotTell)]);
@@ -440,10 +440,10 @@ fn hot_code_beside_the_baselines() {
 #[test]
 fn the_effect_has_its_interval_and_a_failure_is_no_yes() {
     for (effect, expected) in [
-        (measured(Verdict::NoDifference), vec![]),
-        (measured(Verdict::Slower), vec![(NotSlower, No)]),
+        (Some(measured(Verdict::NoDifference)), vec![]),
+        (Some(measured(Verdict::Slower)), vec![(NotSlower, No)]),
         (
-            measured(Verdict::Inconclusive),
+            Some(measured(Verdict::Inconclusive)),
             vec![(NotSlower, CannotTell)],
         ),
         (
