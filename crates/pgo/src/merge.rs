@@ -23,8 +23,8 @@ const LEAST_WEIGHT: f64 = 10.0;
 /// Digits of the hash in the file's name: enough that cargo sees another flag for another profile.
 const NAME_DIGITS: usize = 16;
 
-/// Above this share of counts under a second control flow of a function, the profiles are of
-/// different versions of the program: the same share that the compiler may discard.
+/// Above this share of counts in functions with several control flows, the profiles are of different
+/// versions of the program: the same share that the compiler may discard.
 const SPLIT_SHARE_MAX: f64 = DISCARDED_SHARE_MAX;
 
 /// A profile that the compiler can be given.
@@ -108,7 +108,7 @@ pub fn gathered(
     Err(Error::Verification {
         check: "one-version",
         message: format!(
-            "{:.1} % of the counts stand under functions that another of the profiles has with another control flow: they are of different versions of the program",
+            "{:.1} % of the counts stand under functions that not all of the profiles have with the same control flow: they are of different versions of the program",
             split * 100.0
         ),
         hint: "gather all of them with one binary of the step `instrument`: see docs/profiles.md#gathered-elsewhere".into(),

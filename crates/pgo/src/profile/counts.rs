@@ -133,15 +133,14 @@ impl Counts {
         }
     }
 
-    /// Share of all counts under another control flow than the one that holds most of its function's
-    /// counts; `None` where nothing was counted. The compiler passes over such counts without a word.
+    /// Share of all counts in functions that stand here with several control flows; `None` where
+    /// nothing was counted. A build has one of them, and the compiler passes over the counts of the
+    /// others without a word. Zeros tell as well: inlined in one version, a function counts in its
+    /// caller there, and by itself in another.
     pub fn split_share(&self) -> Option<f64> {
         let total = self.total();
-        let split = self.0.values().map(|bodies| {
-            let counts = || bodies.values().map(|blocks| sum(blocks.iter().copied()));
-            sum(counts()) - counts().max().unwrap_or(0)
-        });
-        let split = sum(split);
+        let bodies = self.0.values().filter(|bodies| bodies.len() > 1);
+        let split = sum(bodies.flat_map(BTreeMap::values).flatten().copied());
         (total > 0).then(|| split as f64 / total as f64)
     }
 
@@ -243,7 +242,9 @@ mod tests {
     #[test]
     fn counts_of_two_versions_are_split() {
         let mixed = profile(&[("f", 1, 60), ("f", 2, 30), ("g", 3, 10)]);
-        assert_eq!(mixed.split_share(), Some(0.3));
+        assert_eq!(mixed.split_share(), Some(0.9));
+        let inlined_once = profile(&[("main", 1, 80), ("main", 2, 0), ("f", 3, 0), ("f", 4, 20)]);
+        assert_eq!(inlined_once.split_share(), Some(1.0));
         assert_eq!(mixed.functions_total(), 2);
         assert_eq!(mixed.share_in(|name, _| name == "f"), Some(0.9));
         assert_eq!(profile(&[("f", 1, 60)]).split_share(), Some(0.0));
