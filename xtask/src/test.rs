@@ -48,10 +48,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
         "cargo test --workspace --exclude xtask --features inferno-inference/candle,inferno-inference/onnx -- {filter...} {skip...}"
     )
     .run()?;
+    cmd!(
+        sh,
+        "cargo test --package xtask -- --test-threads=2 --skip measured:: {filter...} {skip...}"
+    )
+    .run()?;
     // One at a time: these measure, and would disturb each other.
     cmd!(
         sh,
-        "cargo test --package xtask -- --test-threads=1 {filter...} {skip...}"
+        "cargo test --package xtask --test pipeline -- --test-threads=1 --skip built:: {filter...} {skip...}"
     )
     .run()?;
     Ok(inferno_pgo::exit::ANSWERED)

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::compare::edit;
+use crate::measured::compare::edit;
 use crate::xtask::{Outcome, run, scratch};
 
 fn published(name: &str) -> PathBuf {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::profiles::{raw_profile, with_version};
+use super::profiles::{raw_profile, with_version};
 use crate::xtask::{copy_of, pgo, place, run, scratch};
 
 const NAME: &str = "faulty-declared-exit";

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::profiles::stale;
+use crate::built::profiles::stale;
 use crate::xtask::{Outcome, copy_of, fixture, pgo, place, run, scratch};
 
 /// What a pipeline left.

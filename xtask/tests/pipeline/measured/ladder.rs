@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::c_code::clang_is_there;
+use crate::built::c_code::clang_is_there;
 use crate::xtask::{fixture, pgo, place, run, scratch};
 
 /// A ladder of the interpreter, with one scenario.
