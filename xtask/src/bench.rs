@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use cargo_inferno_pgo::print;
 use clap::Args;
 use inferno_measure::benchmarks;
 use inferno_measure::process::{Command, ExitKind, Output};
@@ -12,7 +13,7 @@ use inferno_pgo::assets;
 use inferno_pgo::spec::duration;
 
 use crate::error::{Error, Result};
-use crate::{print, project};
+use crate::project;
 
 /// Names a profiler; see docs/benches.md.
 const PROFILER: &str = "CRITERION_PROFILER";

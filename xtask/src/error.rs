@@ -31,10 +31,7 @@ pub(crate) enum Error {
 impl Error {
     /// Says on standard error what is wrong, and the next step.
     pub(crate) fn tell(&self) {
-        eprintln!("error: {self}");
-        if let Some(hint) = self.hint() {
-            eprintln!("hint: {hint}");
-        }
+        cargo_inferno_pgo::tell(self, self.hint().as_deref());
     }
 
     /// The next step.

@@ -10,13 +10,14 @@ mod seeds;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use cargo_inferno_pgo::print;
 use clap::Args;
 use inferno_measure::process::{Command, ExitKind, Output};
 use inferno_pgo::toolchain::Compiler;
 use inferno_pgo::{exit, flags};
 
 use crate::error::{Error, Result};
-use crate::{print, project};
+use crate::project;
 
 /// What is fuzzed.
 const TARGETS: [&str; 4] = [

@@ -1,25 +1,24 @@
 //! The project's commands, one file each. They parse arguments, call the crates and print; what a
-//! command does is in the crates.
+//! command does is in the crates. Those that any project can use are `cargo-inferno-pgo`'s.
 //!
 //! Standard output carries results, standard error everything else. Exit codes are
 //! [`inferno_pgo::exit`].
 
 mod bench;
 mod calibrate;
-mod compare;
+mod dist;
 mod doctor;
 mod error;
 mod fuzz;
 mod lint;
 mod model;
-mod pgo;
-mod print;
 mod project;
 mod setup;
 mod test;
 
 use std::process::ExitCode;
 
+use cargo_inferno_pgo::{compare, pgo};
 use clap::{Parser, Subcommand};
 
 use crate::error::Result;
@@ -40,6 +39,8 @@ enum Command {
     Calibrate(calibrate::Arguments),
     /// Say which of two programs, records or Criterion baselines is faster
     Compare(Box<compare::Arguments>),
+    /// Build, verify, guard and pack the optimised programs of a release
+    Dist(dist::Arguments),
     /// Run the benchmarks: with the right features, model and budget, and a table at the end
     Bench(bench::Arguments),
     /// List or fetch the models that specs name
@@ -73,9 +74,10 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<u8> {
     match command {
-        Command::Pgo(arguments) => pgo::run(*arguments),
+        Command::Pgo(arguments) => Ok(pgo::run(*arguments, &project::front())?),
         Command::Calibrate(arguments) => calibrate::run(&arguments),
-        Command::Compare(arguments) => compare::run(&arguments),
+        Command::Compare(arguments) => Ok(compare::run(&arguments, &project::front())?),
+        Command::Dist(arguments) => dist::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Model(arguments) => model::run(&arguments),
         Command::Setup(arguments) => setup::run(&arguments),

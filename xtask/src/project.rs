@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use cargo_inferno_pgo::{Front, Project};
+
 /// The workspace's root. Commands work from any directory below it.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -9,14 +11,20 @@ pub(crate) fn root() -> &'static Path {
         .unwrap_or(Path::new("."))
 }
 
-/// The spec of `cargo xtask pgo` without `--spec`.
+/// The spec of a command that is given none.
 pub(crate) fn default_spec() -> PathBuf {
     root().join("profiles/concurrent_inference.toml")
 }
 
-/// The output directory of a spec without `--out`.
-pub(crate) fn default_out(name: &str) -> PathBuf {
-    root().join("target/pgo").join(name)
+/// This project, for the commands that any project can use.
+pub(crate) fn front() -> Front {
+    Front {
+        call: "cargo xtask pgo",
+        project: Project::Fixed {
+            root: root().to_owned(),
+            spec: default_spec(),
+        },
+    }
 }
 
 /// Where Criterion keeps its results.
@@ -35,9 +43,9 @@ pub(crate) fn criterion_report() -> PathBuf {
     criterion_home().join("report/index.html")
 }
 
-/// The output directory of a comparison without `--out`.
-pub(crate) fn default_comparison(name: &str) -> PathBuf {
-    root().join("target/compare").join(name)
+/// The output directory of a release without `--out`.
+pub(crate) fn default_dist() -> PathBuf {
+    root().join("target/dist")
 }
 
 /// The model of the default spec.

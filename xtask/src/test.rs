@@ -1,5 +1,6 @@
 //! `cargo xtask test`: the fast tests, or with `--slow` all of them, or those of the heavy backends.
 
+use cargo_inferno_pgo::setup;
 use clap::Args;
 use inferno_pgo::assets;
 use xshell::{Shell, cmd};
@@ -8,7 +9,6 @@ mod backends;
 
 use crate::error::Result;
 use crate::project;
-use crate::setup;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
     if arguments.backends {
         return backends::run(arguments.filter.as_deref());
     }
-    let tool = setup::tool()?;
+    let tool = setup::tool(&project::front())?;
     eprintln!("llvm-profdata {} at {}", tool.version, tool.path.display());
     let sh = Shell::new()?;
     sh.change_dir(project::root());
@@ -48,10 +48,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8> {
         "cargo test --workspace --exclude xtask --features inferno-inference/candle,inferno-inference/onnx -- {filter...} {skip...}"
     )
     .run()?;
+    cmd!(
+        sh,
+        "cargo test --package xtask -- --test-threads=2 --skip measured:: {filter...} {skip...}"
+    )
+    .run()?;
     // One at a time: these measure, and would disturb each other.
     cmd!(
         sh,
-        "cargo test --package xtask -- --test-threads=1 {filter...} {skip...}"
+        "cargo test --package xtask --test pipeline -- --test-threads=1 --skip built:: {filter...} {skip...}"
     )
     .run()?;
     Ok(inferno_pgo::exit::ANSWERED)

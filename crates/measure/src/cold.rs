@@ -1,7 +1,8 @@
 //! Cold samples: a fresh process each.
 //!
 //! Takes a scenario and the arms, gives one pair per call. Each pair is a restart,
-//! because memory layout is drawn anew in every process, and the files' with it. Checks exit code, time-out
+//! because memory layout is drawn anew in every process, and the files' with it. A process that serves is
+//! sampled by its driver's time. Checks exit code, time-out
 //! and metrics: a figure that is not there is an error, never a zero.
 
 mod page_cache;
@@ -18,9 +19,9 @@ use crate::arms::Arms;
 use crate::error::{Error, Result};
 use crate::host::{BlockProbe, Own, Watch};
 use crate::order;
-use crate::process::{Child, Command, ExitKind, Finished, Pinning, Stdin, Usage};
+use crate::process::{Child, Command, Driven, ExitKind, Finished, Pinning, Stdin, Undriven, drive};
 use crate::samples::{Arm, Pair, PerArm, Phase, Restart, Sample, Surroundings};
-use crate::scenario::{Metric, PageCache, Scenario};
+use crate::scenario::{Metric, PageCache, Pin, Scenario, Server};
 
 /// Bytes of output that an error quotes.
 const TAIL_BYTES: usize = 2000;
@@ -59,16 +60,13 @@ impl<'a> Cold<'a> {
         let probe = BlockProbe::start();
         let (mut samples, mut surroundings) = (BTreeMap::new(), BTreeMap::new());
         for &arm in &order {
+            prepare(self.scenario, arm)?;
             let watch = Watch::start(Own {
                 used_ns: Some(0),
                 waited_ns: Some(0),
             });
-            let (sample, usage) = self.take(arms, arm)?;
+            let (sample, own) = self.take(arms, arm)?;
             let mut around = Surroundings::default();
-            let own = Own {
-                used_ns: Some(usage.cpu_ns()),
-                waited_ns: usage.waited_ns,
-            };
             watch.add_to(&mut around, own);
             surroundings.insert(arm, around);
             samples.insert(arm, sample);
@@ -107,14 +105,15 @@ impl<'a> Cold<'a> {
 
     /// Runs one arm once.
     pub(crate) fn sample(&self, arms: &Arms, arm: Arm) -> Result<Sample> {
+        prepare(self.scenario, arm)?;
         Ok(self.take(arms, arm)?.0)
     }
 
-    fn take(&self, arms: &Arms, arm: Arm) -> Result<(Sample, Usage)> {
+    fn take(&self, arms: &Arms, arm: Arm) -> Result<(Sample, Own)> {
         if self.cache == PageCache::Disk {
             page_cache::drop_inputs(self.scenario)?;
         }
-        let finished = run(self.scenario, arms.path(arm), arm)?;
+        let Ran { finished, own } = run(self.scenario, arms.path(arm), arm)?;
         let metrics = self.extract(&finished, arm)?;
         let sample = Sample {
             wall_ns: finished.wall_ns,
@@ -126,7 +125,7 @@ impl<'a> Cold<'a> {
             involuntary_switches: Some(finished.usage.involuntary_switches),
             metrics,
         };
-        Ok((sample, finished.usage))
+        Ok((sample, own))
     }
 
     fn extract(&self, finished: &Finished, arm: Arm) -> Result<BTreeMap<String, f64>> {
@@ -148,31 +147,120 @@ impl<'a> Cold<'a> {
     }
 }
 
+/// A scenario that was run once and ended as declared.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// The process; of one that serves, output and time are its driver's.
+    pub(crate) finished: Finished,
+    /// What all that was started for it has used.
+    pub(crate) own: Own,
+}
+
+/// Runs the command that the scenario wants before each process.
+pub(crate) fn prepare(scenario: &Scenario, arm: Arm) -> Result<()> {
+    let Some(command) = Command::declared(&scenario.prepare, &scenario.directory) else {
+        return Ok(());
+    };
+    let finished = surrounded(scenario, command)
+        .timeout(scenario.timeout)
+        .run()?;
+    if finished.success() {
+        return Ok(());
+    }
+    let problem = format!(
+        "could not be prepared: `prepare` ended with {}",
+        finished.status
+    );
+    Err(failed(scenario, arm, problem, &joined(&finished)))
+}
+
 /// Runs `scenario` once on `binary` and checks how it ended.
-pub(crate) fn run(scenario: &Scenario, binary: &Path, arm: Arm) -> Result<Finished> {
-    let mut command = Command::new(binary)
+pub(crate) fn run(scenario: &Scenario, binary: &Path, arm: Arm) -> Result<Ran> {
+    let command = Command::new(binary)
         .args(&scenario.args)
         .directory(&scenario.directory)
-        .timeout(scenario.timeout)
         .stdin(match &scenario.stdin {
             Some(path) => Stdin::File(scenario.directory.join(path)),
             None => Stdin::Null,
         });
-    for (name, value) in &scenario.env {
-        command = command.env(name, value);
+    let command = surrounded(scenario, command);
+    if let Some(server) = &scenario.server {
+        return serve(scenario, server, command, arm);
     }
+    let command = command.timeout(scenario.timeout);
     let finished = Child::spawn(command, pinning(scenario)?)?.finish()?;
+    check_end(scenario, arm, &finished)?;
+    Ok(Ran {
+        own: own(&finished),
+        finished,
+    })
+}
+
+/// The same for a process that serves.
+fn serve(scenario: &Scenario, server: &Server, command: Command, arm: Arm) -> Result<Ran> {
+    let Some(driver) = Command::declared(&server.driver, &scenario.directory) else {
+        return Err(Error::Invalid {
+            subject: format!("scenario {:?}", scenario.name),
+            problem: "it has a server without a driver".to_owned(),
+        });
+    };
+    let driver = surrounded(scenario, driver);
+    let command = match scenario.kind.pin() {
+        Pin::OneCore => command.pinned(),
+        Pin::None => command,
+    };
+    let Driven { server, driver } = match drive(command, driver, server, scenario.timeout)? {
+        Ok(driven) => driven,
+        Err(Undriven { problem, output }) => return Err(failed(scenario, arm, problem, &output)),
+    };
+    check_end(scenario, arm, &server)?;
+    let (served, asked) = (own(&server), own(&driver));
+    let sum = |one: Option<u64>, other: Option<u64>| Some(one? + other?);
+    Ok(Ran {
+        finished: Finished {
+            stdout: driver.stdout,
+            stderr: driver.stderr,
+            wall_ns: driver.wall_ns,
+            ..server
+        },
+        own: Own {
+            used_ns: sum(served.used_ns, asked.used_ns),
+            waited_ns: sum(served.waited_ns, asked.waited_ns),
+        },
+    })
+}
+
+/// The scenario's environment for one of its commands.
+fn surrounded(scenario: &Scenario, command: Command) -> Command {
+    scenario
+        .env
+        .iter()
+        .fold(command, |command, (name, value)| command.env(name, value))
+}
+
+fn own(finished: &Finished) -> Own {
+    Own {
+        used_ns: Some(finished.usage.cpu_ns()),
+        waited_ns: finished.usage.waited_ns,
+    }
+}
+
+fn check_end(scenario: &Scenario, arm: Arm, finished: &Finished) -> Result<()> {
     let problem = match finished.status {
-        ExitKind::Code(code) if code == scenario.exit => return Ok(finished),
+        ExitKind::Code(code) if code == scenario.exit => return Ok(()),
         ExitKind::TimedOut => format!("did not end within {:?}", scenario.timeout),
         status => format!("ended with {status} instead of exit code {}", scenario.exit),
     };
-    Err(Error::Workload {
+    Err(failed(scenario, arm, problem, &joined(finished)))
+}
+
+fn failed(scenario: &Scenario, arm: Arm, problem: String, output: &str) -> Error {
+    Error::Workload {
         scenario: scenario.name.clone(),
         arm,
         problem,
-        output_tail: tail(&joined(&finished)),
-    })
+        output_tail: tail(output),
+    }
 }
 
 /// Where the processes or workers of `scenario` run.

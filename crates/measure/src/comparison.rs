@@ -1,5 +1,6 @@
 //! Which of two things is faster, whatever they are: programs that were measured in pairs,
-//! records of earlier runs, or benchmark series of another tool.
+//! records of earlier runs, or benchmark series of another tool. [`hosts`] has one pair on several
+//! machines.
 //!
 //! Takes measured data, gives one [`Comparison`] as plain data. Pure functions: nothing here reads a
 //! file or a clock. The rule is the same as the main job's (`verdict`); what differs is what the
@@ -7,6 +8,7 @@
 
 mod benchmarks;
 mod fingerprint;
+pub mod hosts;
 mod pairs;
 mod records;
 mod unpaired;

@@ -203,7 +203,7 @@ impl Error {
                  or leave out `cache = \"disk\"`"
             }
             Self::MalformedRecord { .. } => {
-                "give a whole record.json, as `cargo xtask pgo` and `cargo xtask compare` write it"
+                "give a whole record.json, as the main job and `compare` write it"
             }
             Self::RecordSchema { found, .. } => match found {
                 Some(found) if *found > u64::from(SCHEMA_VERSION) => {
@@ -214,7 +214,7 @@ impl Error {
             },
             Self::RecordContradiction { .. } => {
                 "the record was edited, or made by another version of the program: take the \
-                 original, or make it again; `cargo xtask pgo judge` judges its samples anew"
+                 original, or make it again; the step `judge` judges its samples anew"
             }
             Self::MalformedResult { .. } => {
                 "give a file that `inferno performance-benchmark baseline` or `… benchmark` wrote, \

@@ -12,12 +12,14 @@
 //! with every cycle of work.
 
 pub mod arms;
+pub mod audit;
 pub mod benchmarks;
 pub mod campaign;
 mod cold;
 pub mod comparison;
 pub mod error;
 pub mod host;
+pub mod ladder;
 pub mod leak;
 mod order;
 pub mod pairing;
@@ -35,4 +37,4 @@ pub mod verdict;
 mod warm;
 
 pub use error::{Error, Result};
-pub use storage::write_atomically;
+pub use storage::{write_atomically, write_new};

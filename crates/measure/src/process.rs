@@ -13,11 +13,13 @@ use crate::error::Result;
 use crate::scenario::Pin;
 
 mod child;
+mod driven;
 mod group;
 mod interrupt;
 mod system;
 
 pub(crate) use child::{Child, Pinning};
+pub use driven::{Driven, Undriven, drive};
 pub(crate) use interrupt::INTERRUPT_POLL;
 pub use interrupt::{Signal, check_interrupted, install_interrupt_handler, interrupted};
 
@@ -101,6 +103,19 @@ impl Command {
             capture_limit_bytes: Self::CAPTURE_LIMIT_BYTES,
             pin: Pin::None,
         }
+    }
+
+    /// A command as it is declared: a program by its name on PATH or by a path in `directory`, where it
+    /// is run, and its arguments. `None` for no words.
+    pub fn declared(words: &[String], directory: &Path) -> Option<Self> {
+        let (program, args) = words.split_first()?;
+        let is_path = program.contains('/');
+        let program = if is_path {
+            directory.join(program)
+        } else {
+            PathBuf::from(program)
+        };
+        Some(Self::new(program).args(args).directory(directory))
     }
 
     /// Adds an argument.

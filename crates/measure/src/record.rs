@@ -13,9 +13,10 @@ pub use consistency::Contradiction;
 pub(crate) use consistency::difference;
 pub use provenance::concerns_profile;
 pub use provenance::{
-    Artifact, Artifacts, Audit, Check, CheckOutcome, FunctionCode, Hint, Host, HotFunction, Input,
-    NullRebuild, Placement, Profile, Spec, Stage, StageKind, StageState, Suitability,
-    SuitabilityInput, Timings, Tool, Toolchain, TrainingWorkload, Verification,
+    Artifact, Artifacts, Audit, CCompiler, Check, CheckOutcome, FunctionCode, Hint, Host,
+    HotFunction, Input, NullRebuild, Placement, Profile, ProfileSource, Sources, Spec, Stage,
+    StageKind, StageState, Staleness, Stored, Suitability, SuitabilityInput, Timings, Tool,
+    Toolchain, TrainingWorkload, Verification,
 };
 pub use result::{
     Declared, Estimate, ExpectationResult, InstructionCounts, MetricDefinition, MetricResult,

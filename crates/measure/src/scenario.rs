@@ -34,6 +34,12 @@ pub struct Scenario {
     pub timeout: Duration,
     /// Exit code that a cold process must end with.
     pub exit: i32,
+    /// A command that is run before each cold process, and is in no figure; none where empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub prepare: Vec<String>,
+    /// How a cold process that serves is used. Its driver's time is then the sample's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<Server>,
     /// Tags such as `cpu-bound` or `cold-start`.
     pub class: Vec<String>,
     /// Whether a gain is looked for here, or only the absence of a loss.
@@ -68,6 +74,42 @@ impl Scenario {
             metric_definitions: self.metrics.iter().map(Metric::definition).collect(),
         }
     }
+}
+
+/// How a process that serves is used: it does not end by itself, and does what a driver asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Server {
+    /// When the driver may start.
+    pub ready: Ready,
+    /// The command that asks the server, with its arguments. It must end with exit code 0.
+    pub driver: Vec<String>,
+    /// What ends the server after that.
+    pub stop: Stop,
+}
+
+/// When a server is ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ready {
+    /// When this regex finds something in a line that the server writes, to standard output or error.
+    Line(String),
+    /// When this port of the machine accepts connections.
+    Port(u16),
+}
+
+/// The signal that asks a server to end by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stop {
+    /// As Ctrl-C sends it.
+    #[default]
+    #[serde(rename = "SIGINT")]
+    Interrupt,
+    /// As `kill` and most supervisors send it.
+    #[serde(rename = "SIGTERM")]
+    Terminate,
+    /// As a closing terminal sends it.
+    #[serde(rename = "SIGHUP")]
+    HangUp,
 }
 
 /// How samples of a scenario are taken.

@@ -5,6 +5,7 @@
 pub(crate) mod aligned_rank;
 pub mod percentile;
 pub mod proportion;
+pub mod random_effects;
 mod signed_rank;
 pub mod trend;
 

@@ -27,7 +27,7 @@ use crate::scenario::Judging;
 use crate::stats::aligned_rank::{self, Triple};
 use crate::stats::{self, Interval, IntervalKind};
 
-pub(crate) use decide::{Decision, answer};
+pub(crate) use decide::{Decision, answer, log_threshold, percent, ratios};
 use decide::{Evidence, Trust, decide};
 
 /// Version of the judgement; raised whenever the same samples would be judged otherwise, in a figure
@@ -154,7 +154,7 @@ fn evidence_of<'a>(
     let alpha = ALPHA / scenarios as f64;
     let kind = kind_of(&restarts, &effects, alpha);
     let effect = effect_interval(&restarts, kind, alpha, wall_ns);
-    let threshold = decide::log_threshold(judging);
+    let threshold = log_threshold(judging);
     Evidence {
         effect,
         disparity: surroundings::disparity(&restarts, effect, threshold, scenarios),
@@ -279,18 +279,14 @@ pub(crate) fn control_interval(samples: &Samples, alpha: f64) -> Option<Interval
 
 /// Why a judged scenario of a record may be used for nothing; `None` where it can be trusted.
 /// `scenarios` were measured in that run.
-pub(crate) fn distrust(
-    result: &ScenarioResult,
-    judging: &Judging,
-    scenarios: usize,
-) -> Option<String> {
+pub fn distrust(result: &ScenarioResult, judging: &Judging, scenarios: usize) -> Option<String> {
     let evidence = evidence_of(&result.scenario, &result.samples, judging, scenarios);
     let decision = decide(&evidence, judging);
     (decision.trust == Trust::Unsound).then_some(decision.reason)
 }
 
 /// The scenarios of a run that were measured, at least 1: what its intervals are simultaneous over.
-pub(crate) fn count_measured(scenarios: &[ScenarioResult]) -> usize {
+pub fn count_measured(scenarios: &[ScenarioResult]) -> usize {
     let measured = scenarios.iter().filter(|result| result.restarts > 0);
     measured.count().max(1)
 }

@@ -15,7 +15,7 @@ use inferno_measure::campaign::{
 use inferno_measure::plan::Plan;
 use inferno_measure::record::Verdict;
 use inferno_measure::samples::{Arm, NotRun, Output, Phase};
-use inferno_measure::scenario::{Judging, Kind, Pin, Role, Scenario};
+use inferno_measure::scenario::{Judging, Kind, Pin, Ready, Role, Scenario, Server, Stop};
 use inferno_measure::verdict::judge;
 use support::{Place, cold, judging, place, warm};
 
@@ -286,6 +286,64 @@ fn a_cold_run_that_does_not_do_as_declared_is_refused() {
         assert!(message.contains(part), "{message}");
     }
     assert!(refusal(cold("cold", "exit")).contains("exit code 9"));
+}
+
+/// A shell command as a spec declares it.
+fn shell(script: &str) -> Vec<String> {
+    ["/bin/sh", "-c", script].map(str::to_owned).to_vec()
+}
+
+/// A server of which each run needs a note that `prepare` writes.
+fn served(note: &std::path::Path) -> Scenario {
+    let serve = "trap 'exit 0' TERM; echo listening; while :; do sleep 0.05; done";
+    Scenario {
+        args: shell(serve)[1..].to_vec(),
+        env: BTreeMap::from([("NOTE".to_owned(), note.display().to_string())]),
+        prepare: shell("echo prepared > \"$NOTE\""),
+        server: Some(Server {
+            ready: Ready::Line("^listening".to_owned()),
+            driver: shell("sleep 0.2; cat \"$NOTE\"; echo 'rate: 2'"),
+            stop: Stop::Terminate,
+        }),
+        ..cold("served", "")
+    }
+}
+
+#[test]
+fn a_server_is_prepared_driven_and_told_by_its_drivers_output() {
+    use inferno_measure::trial;
+    let directory = tempfile::tempdir().unwrap();
+    let scenario = served(&directory.path().join("note"));
+    let run = |scenario: &Scenario| {
+        trial::run(scenario, std::path::Path::new("/bin/sh"), Arm::Baseline, 1)
+    };
+    let trial = run(&scenario).unwrap();
+    assert_eq!(trial.stdout, b"prepared\nrate: 2\n");
+    assert!(trial.cost.sample >= Duration::from_millis(200));
+
+    let unprepared = Scenario {
+        prepare: shell("exit 9"),
+        ..scenario.clone()
+    };
+    let killed = Scenario {
+        args: shell("echo listening; exec sleep 600")[1..].to_vec(),
+        ..scenario.clone()
+    };
+    let silent = Scenario {
+        args: shell("exec sleep 600")[1..].to_vec(),
+        prepare: Vec::new(),
+        timeout: Duration::from_millis(300),
+        ..scenario
+    };
+    for (refused, problem) in [
+        (unprepared, "`prepare` ended with exit code 9"),
+        (killed, "ended with signal 15 instead of exit code 0"),
+        (silent, "was not ready within 300ms"),
+    ] {
+        let error = run(&refused).unwrap_err();
+        assert!(error.to_string().contains(problem), "{error}");
+        assert_eq!(error.exit_code(), 23);
+    }
 }
 
 #[test]

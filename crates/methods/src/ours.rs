@@ -115,6 +115,8 @@ fn scenario(table: Table, directory: &Path) -> Scenario {
         inputs: Vec::new(),
         timeout: Duration::from_mins(1),
         exit: 0,
+        prepare: Vec::new(),
+        server: None,
         class: Vec::new(),
         role: Role::Primary,
         expect: None,

@@ -19,6 +19,7 @@ use inferno_measure::campaign::{Campaign, Silent, measure};
 use inferno_measure::record::Verdict;
 use inferno_measure::scenario::{Judging, Scenario};
 use inferno_measure::verdict::{STATISTICS, judge};
+use inferno_pgo::cargo::Resolution;
 use inferno_pgo::digest;
 use inferno_pgo::relink::Relinked;
 use inferno_pgo::session::Session;
@@ -245,7 +246,8 @@ fn side(place: &Path, changed: Option<Null>, number: u32, seed: u32) -> Outcome<
         Some(Null::ShuffledLayout) | None => {}
     }
     let spec = Spec::load(&package.join("pgo.toml"))?;
-    let mut session = Session::open(spec, &place.join("out"), Reuse::Unchanged)?;
+    let (out, resolution) = (place.join("out"), Resolution::default());
+    let mut session = Session::open(spec, &out, Reuse::Unchanged, resolution)?;
     let baseline = session.baseline()?;
     let layouts = session.baseline_layouts(&baseline, seed..=seed + LAYOUTS - 1)?;
     let scenario = session

@@ -86,7 +86,23 @@ impl Artifact {
         if digest::file(&self.path)? == self.sha256 {
             return Ok(());
         }
-        Err(Error::Verification {
+        Err(self.changed())
+    }
+
+    /// The file's content, which still is what was read: what is shipped must be what was verified.
+    ///
+    /// # Errors
+    /// [`Error::Verification`] when it has changed.
+    pub fn content(&self) -> Result<Vec<u8>> {
+        let content = std::fs::read(&self.path).map_err(Error::io("read", &self.path))?;
+        if digest::bytes(&content) == self.sha256 {
+            return Ok(content);
+        }
+        Err(self.changed())
+    }
+
+    fn changed(&self) -> Error {
+        Error::Verification {
             check: "unchanged-binaries",
             message: format!(
                 "`{}` is no longer the file that was verified",
@@ -94,6 +110,31 @@ impl Artifact {
             ),
             hint: "leave the output directory alone while it is in use; run again with --fresh"
                 .into(),
-        })
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shipped_must_be_what_was_read() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let path = scratch.path().join("program");
+        std::fs::copy("/bin/sh", &path).expect("a program");
+        let artifact = Artifact::read(&path, Vec::new()).expect("a binary");
+        let mut content = artifact.content().expect("unchanged");
+        assert_eq!(content.len() as u64, artifact.size_bytes);
+        let middle = content.len() / 2;
+        content[middle] ^= 1;
+        std::fs::write(&path, content).expect("a file");
+        for error in [
+            artifact.content().map(drop).expect_err("changed"),
+            artifact.check().expect_err("changed"),
+        ] {
+            assert!(error.to_string().contains("no longer the file"), "{error}");
+            assert_eq!(error.exit_code(), crate::exit::VERIFICATION_FAILED);
+        }
     }
 }

@@ -8,15 +8,17 @@ use std::time::Instant;
 
 use inferno_measure::host;
 use inferno_measure::record::{
-    self, Artifacts, Audit, Check, HotFunction, Input, InstructionCounts, Profile, Record,
-    ScenarioResult, Stage, StageKind, StageState, Timings, Tool, Toolchain, TrainingWorkload,
-    TrendResult, Verification,
+    self, Artifacts, Audit, CCompiler, Check, HotFunction, Input, InstructionCounts, Profile,
+    ProfileSource, Record, ScenarioResult, Stage, StageKind, StageState, Timings, Tool, Toolchain,
+    TrainingWorkload, TrendResult, Verification,
 };
 use inferno_measure::scenario::Judging;
 
 use crate::artifact::Artifact;
+use crate::cargo::Workshop;
 use crate::digest;
 use crate::error::{Error, Result};
+use crate::flags::Arm;
 use crate::optimize::Candidate;
 use crate::output::OutputDir;
 use crate::session::Session;
@@ -45,6 +47,7 @@ pub(crate) struct Proof<'a> {
 #[derive(Debug)]
 pub(crate) struct BuiltWith<'a> {
     pub(crate) candidate: &'a Candidate,
+    pub(crate) source: ProfileSource,
     pub(crate) holdout_overlap: Option<f64>,
     pub(crate) hottest: Vec<HotFunction>,
 }
@@ -82,12 +85,11 @@ pub(crate) fn record(
         tool: tool(),
         spec: Some(told(spec)),
         host: host::describe(),
-        toolchain: Some(Toolchain {
-            rustc: session.workshop.compiler.version.clone(),
-            llvm: session.workshop.compiler.llvm.clone(),
-            llvm_profdata: Some(llvm_profdata),
-            target: session.workshop.target.clone(),
-        }),
+        toolchain: Some(toolchain(
+            &session.workshop,
+            Some(llvm_profdata),
+            c_of(session, proof),
+        )),
         artifacts: Artifacts {
             baseline: of(proof.baseline),
             instrumented: proof.instrumented.map(of),
@@ -110,6 +112,35 @@ pub(crate) fn record(
     })
 }
 
+/// What compiled C for the arms of `proof`.
+fn c_of(session: &Session, proof: &Proof<'_>) -> Option<CCompiler> {
+    let instrumented = proof.instrumented.map(|_| session.instrumented_arm());
+    let candidate = proof.built_with.as_ref().map(|built| Arm::Candidate {
+        profile: built.candidate.profile().path.clone(),
+    });
+    c_compiler(&session.workshop, session.output(), instrumented, candidate)
+}
+
+/// What compiles C for the given arms; `None` where it is left as it is.
+pub(crate) fn c_compiler(
+    workshop: &Workshop,
+    output: &OutputDir,
+    instrumented: Option<Arm>,
+    candidate: Option<Arm>,
+) -> Option<CCompiler> {
+    let clang = workshop.c.as_ref()?;
+    let flags = |arm: Option<Arm>| {
+        let own = arm.iter().flat_map(Arm::own_c_flags);
+        own.map(|flag| without_directories(&flag, &workshop.spec, output))
+            .collect::<Vec<String>>()
+    };
+    Some(CCompiler {
+        clang: clang.version.clone(),
+        instrumented_flags: flags(instrumented),
+        candidate_flags: flags(candidate),
+    })
+}
+
 /// The time stamp of a record that is made now.
 pub(crate) fn now() -> String {
     jiff::Timestamp::now()
@@ -125,6 +156,21 @@ pub(crate) fn tool() -> Tool {
     }
 }
 
+/// What the arms are built and their profiles merged with.
+pub(crate) fn toolchain(
+    workshop: &Workshop,
+    llvm_profdata: Option<String>,
+    c: Option<CCompiler>,
+) -> Toolchain {
+    Toolchain {
+        rustc: workshop.compiler.version.clone(),
+        llvm: workshop.compiler.llvm.clone(),
+        llvm_profdata,
+        target: workshop.target.clone(),
+        c,
+    }
+}
+
 /// The spec as it stands in a record.
 pub(crate) fn told(spec: &Spec) -> record::Spec {
     let name = spec.path.file_name().unwrap_or_default();
@@ -135,7 +181,8 @@ pub(crate) fn told(spec: &Spec) -> record::Spec {
     }
 }
 
-fn described(artifact: &Artifact, spec: &Spec, output: &OutputDir) -> record::Artifact {
+/// A binary as it stands in a record.
+pub(crate) fn described(artifact: &Artifact, spec: &Spec, output: &OutputDir) -> record::Artifact {
     let rustflags = artifact
         .rustflags
         .iter()
@@ -150,8 +197,8 @@ fn described(artifact: &Artifact, spec: &Spec, output: &OutputDir) -> record::Ar
     }
 }
 
-/// A flag with names for the directories that a record must not tell.
-fn without_directories(flag: &str, spec: &Spec, output: &OutputDir) -> String {
+/// A text with names for the directories that a record must not tell.
+pub(crate) fn without_directories(text: &str, spec: &Spec, output: &OutputDir) -> String {
     let known = [
         (output.root().to_owned(), "$OUT"),
         (spec.manifest_directory(), "$MANIFEST_DIR"),
@@ -160,8 +207,8 @@ fn without_directories(flag: &str, spec: &Spec, output: &OutputDir) -> String {
     let told = known
         .iter()
         .filter(|(directory, _)| directory.parent().is_some());
-    told.fold(flag.to_owned(), |flag, (directory, name)| {
-        flag.replace(&directory.display().to_string(), name)
+    told.fold(text.to_owned(), |text, (directory, name)| {
+        text.replace(&directory.display().to_string(), name)
     })
 }
 
@@ -190,6 +237,7 @@ fn profile(built_with: &BuiltWith<'_>) -> Profile {
         holdout_overlap: built_with.holdout_overlap,
         workloads: workloads.collect(),
         hottest: built_with.hottest.clone(),
+        source: Some(built_with.source.clone()),
     }
 }
 

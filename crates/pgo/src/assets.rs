@@ -8,8 +8,11 @@ use std::path::{Path, PathBuf};
 
 use inferno_measure::process;
 use inferno_measure::scenario::Scenario;
+use inferno_provision::State;
+use inferno_provision::catalogue::Source;
 use inferno_provision::progress::{Progress as FetchProgress, StderrProgress};
 
+use crate::cargo::Network;
 use crate::digest::{self, Key};
 use crate::error::{Error, Result};
 use crate::spec::Spec;
@@ -37,13 +40,13 @@ impl Assets {
     ///
     /// # Errors
     /// [`Error::Usage`] when the user's own path is no file, [`Error::Provision`] when a file cannot
-    /// be had.
-    pub fn provide(spec: &Spec) -> Result<Self> {
+    /// be had, [`Error::Tool`] when it would have to be fetched and must not be.
+    pub fn provide(spec: &Spec, network: Network) -> Result<Self> {
         let mut assets = Self::default();
         for (variable, name) in spec.assets() {
             let path = match std::env::var_os(variable) {
                 Some(own) => chosen(variable, Path::new(&own))?,
-                None => fetch(|progress| inferno_provision::fetch_model(name, progress))?,
+                None => model(name, network)?,
             };
             assets
                 .env
@@ -73,6 +76,20 @@ impl Assets {
             .iter()
             .fold(key, |key, file| key.part(&file.sha256))
     }
+}
+
+/// The model `name`, fetched where that is allowed.
+fn model(name: &str, network: Network) -> Result<PathBuf> {
+    if network == Network::Unused {
+        let local = inferno_provision::model(name)?;
+        if local.state == State::Missing && local.model.source != Source::Synthetic {
+            return Err(Error::Tool {
+                message: format!("the model `{name}` is not here, and `--offline` fetches nothing"),
+                hint: "run once without `--offline`, or name a file of your own by its variable in [assets]".into(),
+            });
+        }
+    }
+    fetch(|progress| inferno_provision::fetch_model(name, progress))
 }
 
 /// Processes run in the spec's directory, so a relative path must not reach them.

@@ -3,16 +3,19 @@
 //! Takes a spec, an arm and its flags; gives the binary with what the compiler said. Every build
 //! of a run goes through [`build`], so that arms cannot differ in anything but their flags.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
-use cargo_metadata::{Message, TargetKind};
+use cargo_metadata::Message;
+use cargo_metadata::camino::Utf8PathBuf;
 use inferno_measure::process::{Command, Output};
 use inferno_measure::write_atomically;
 
 use crate::artifact::Artifact;
+use crate::c_code;
+use crate::clang::Clang;
 use crate::digest;
 use crate::error::{Error, Result};
 use crate::flags::{self, Arm, SharedFlags};
@@ -58,8 +61,67 @@ pub struct Workshop {
     pub target: String,
     /// Flags common to every arm.
     pub shared: SharedFlags,
+    /// What build scripts and C compilers take for the present, in seconds since 1970
+    /// (`SOURCE_DATE_EPOCH`); the caller's own where absent.
+    pub source_date_s: Option<u64>,
+    /// What compiles the C code of build scripts in every arm; absent, that is left as it is.
+    pub c: Option<Clang>,
     /// Where the results go.
     pub output: OutputDir,
+    /// What cargo may do to have the dependencies.
+    pub resolution: Resolution,
+}
+
+/// What cargo may do to have the dependencies; the same for every arm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Resolution {
+    /// The lock file.
+    pub lock_file: LockFile,
+    /// The network.
+    pub network: Network,
+}
+
+/// Whether cargo may write the lock file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LockFile {
+    /// It may, as it does by itself.
+    #[default]
+    Written,
+    /// It may not (`--locked`): what the manifests want must be in it.
+    Kept,
+}
+
+/// Whether anything is fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Network {
+    /// What is missing is fetched.
+    #[default]
+    Used,
+    /// Nothing is (`--offline`), by cargo or by us.
+    Unused,
+}
+
+impl Resolution {
+    /// cargo's options.
+    pub(crate) fn arguments(self) -> impl Iterator<Item = &'static str> {
+        let locked = (self.lock_file == LockFile::Kept).then_some("--locked");
+        let offline = (self.network == Network::Unused).then_some("--offline");
+        locked.into_iter().chain(offline)
+    }
+}
+
+impl Workshop {
+    /// cargo's target directory of `arm`. Another C compiler has another one: build scripts need not
+    /// run again for it.
+    pub(crate) fn target_dir(&self, arm: &Arm) -> PathBuf {
+        match &self.c {
+            None => self.output.target_dir(arm.name()),
+            Some(clang) => {
+                self.output
+                    .target_dir(&format!("{}-clang-{}", arm.name(), clang.version))
+            }
+        }
+    }
 }
 
 /// Builds `arm` and copies its binary out of cargo's reach.
@@ -108,13 +170,13 @@ pub fn capture_link(
     if !to.is_file() && messages.freshness == Freshness::Fresh {
         return Err(Error::Tool {
             message: format!("cargo did not link the {} again", arm.name()),
-            hint: "a copy of the binary was found elsewhere: run again with --fresh, or leave out --layout-control".into(),
+            hint: "a copy of the binary was found elsewhere: run again with --fresh, or do without code layouts and BOLT".into(),
         });
     }
     if !to.is_file() {
         return Err(Error::Tool {
-            message: "the code layout can only be controlled where lld links, and another linker was used".into(),
-            hint: "let lld link every arm, as by `rustflags = [\"-Clink-arg=-fuse-ld=lld\"]` in [target] of the spec, or leave out --layout-control: docs/troubleshooting.md#layout-control".into(),
+            message: "a link can only be done again in another way where lld links, and another linker was used".into(),
+            hint: "let lld link every arm, as by `rustflags = [\"-Clink-arg=-fuse-ld=lld\"]` in [target] of the spec, or do without code layouts and BOLT: docs/troubleshooting.md#layout-control".into(),
         });
     }
     Artifact::read(&executable, workshop.shared.of(arm))
@@ -145,6 +207,32 @@ fn linked_copies(executable: &Path) -> Result<Vec<PathBuf>> {
     Ok(copies)
 }
 
+/// A package whose code is in a binary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Linked {
+    /// cargo's own name for it, such as `registry+https://…#name@1.0.0`.
+    pub(crate) id: String,
+    /// Its manifest.
+    pub(crate) manifest: PathBuf,
+}
+
+/// The packages that were compiled for the target of `arm`, by id: what is in its binary, and
+/// neither build scripts nor what these and macros were compiled from.
+///
+/// # Errors
+/// See [`build`].
+pub(crate) fn linked(
+    workshop: &Workshop,
+    arm: &Arm,
+    progress: &mut Progress,
+) -> Result<Vec<Linked>> {
+    let (_, messages) = compile(workshop, arm, None, progress)?;
+    let linked = messages.linked.into_iter();
+    Ok(linked
+        .map(|(id, manifest)| Linked { id, manifest })
+        .collect())
+}
+
 fn compile(
     workshop: &Workshop,
     arm: &Arm,
@@ -168,7 +256,8 @@ fn compile(
             workshop.spec.target().executable()
         ),
         hint: format!(
-            "check `bin` or `example` in {}",
+            "check `{}` in {}",
+            workshop.spec.target().kind().key(),
             workshop.spec.path.display()
         ),
     })?;
@@ -182,6 +271,8 @@ struct Messages {
     executable: Option<PathBuf>,
     warnings: Vec<String>,
     freshness: Freshness,
+    /// Manifests by package id.
+    linked: BTreeMap<String, PathBuf>,
     log: String,
 }
 
@@ -215,6 +306,7 @@ fn run(
         executable: None,
         warnings: Vec::new(),
         freshness: Freshness::Fresh,
+        linked: BTreeMap::new(),
         log: format!("{}\n", command.display()),
     };
     std::thread::scope(|scope| {
@@ -226,7 +318,7 @@ fn run(
         let mut crates = BTreeSet::new();
         for line in lines {
             match line {
-                Line::Json(line) => messages.json(&line, &workshop.spec),
+                Line::Json(line) => messages.json(&line, workshop),
                 Line::Text(line) => messages.text(&line, &mut crates, progress),
                 Line::Ended => break,
             }
@@ -240,20 +332,25 @@ fn run(
 }
 
 impl Messages {
-    fn json(&mut self, line: &str, spec: &Spec) {
+    fn json(&mut self, line: &str, workshop: &Workshop) {
         match serde_json::from_str(line) {
             Ok(Message::CompilerArtifact(artifact)) => {
                 if !artifact.fresh {
                     self.freshness = Freshness::Compiled;
                 }
-                let target = spec.target();
-                let kind = if target.bin.is_some() {
-                    TargetKind::Bin
-                } else {
-                    TargetKind::Example
+                // As the target is always named, what is compiled for it has a directory of its own.
+                let of_target = |file: &Utf8PathBuf| {
+                    let mut parts = file.components();
+                    parts.any(|part| part.as_str() == workshop.target)
                 };
+                if artifact.filenames.iter().any(of_target) {
+                    let manifest = artifact.manifest_path.clone().into();
+                    self.linked
+                        .insert(artifact.package_id.repr.clone(), manifest);
+                }
+                let target = workshop.spec.target();
                 if artifact.target.name == target.executable()
-                    && artifact.target.kind.contains(&kind)
+                    && target.kind().is_of(&artifact.target)
                 {
                     self.executable = artifact.executable.map(Into::into);
                 }
@@ -291,6 +388,7 @@ fn command(workshop: &Workshop, arm: &Arm, capture: Option<&Path>) -> Result<Com
     let target = workshop.spec.target();
     let manifest = workshop.spec.manifest();
     let directory = manifest.parent().unwrap_or(Path::new("/"));
+    let target_dir = workshop.target_dir(arm);
     // Twice verbose: only then does cargo let the warnings of dependencies through, and with them
     // what LLVM says about the profile.
     let mut command = Command::new("cargo")
@@ -304,29 +402,31 @@ fn command(workshop: &Workshop, arm: &Arm, capture: Option<&Path>) -> Result<Com
         .arg(&manifest)
         .args(["--package", &target.package, "--profile", &target.profile])
         .args(["--target", &workshop.target, "--target-dir"])
-        .arg(workshop.output.target_dir(arm.name()))
+        .arg(&target_dir)
         .directory(directory)
         // Else a `build.build-dir` of the user's would be shared by all arms.
-        .env(
-            "CARGO_BUILD_BUILD_DIR",
-            workshop.output.target_dir(arm.name()),
-        )
+        .env("CARGO_BUILD_BUILD_DIR", &target_dir)
         .env("CARGO_ENCODED_RUSTFLAGS", flags::encode(&rustflags)?)
         .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_TERM_PROGRESS_WHEN", "never")
         // A compiler cache would not know the profile as an input.
         .env("RUSTC_WRAPPER", "")
         .env("RUSTC_WORKSPACE_WRAPPER", "");
-    command = match (&target.bin, &target.example) {
-        (Some(bin), _) => command.args(["--bin", bin]),
-        (None, Some(example)) => command.args(["--example", example]),
-        (None, None) => command,
-    };
+    command = command
+        .arg(format!("--{}", target.kind().key()))
+        .arg(target.executable())
+        .args(workshop.resolution.arguments());
     command = match capture {
         // As a variable, because a flag would make it another build.
         Some(archive) => command.env(LLD_ARCHIVE_VARIABLE, archive),
         None => command.env_remove(LLD_ARCHIVE_VARIABLE),
     };
+    if let Some(date_s) = workshop.source_date_s {
+        command = command.env("SOURCE_DATE_EPOCH", date_s.to_string());
+    }
+    for setting in &target.settings {
+        command = command.args(["--config", setting]);
+    }
     if !target.features.is_empty() {
         command = command.args(["--features", &target.features.join(",")]);
     }
@@ -335,6 +435,11 @@ fn command(workshop: &Workshop, arm: &Arm, capture: Option<&Path>) -> Result<Com
     }
     for variable in inherited_variables(directory) {
         command = command.env_remove(variable);
+    }
+    if let Some(clang) = &workshop.c {
+        for (variable, compiler) in c_code::stand_ins(workshop, arm, clang)? {
+            command = command.env(variable, compiler);
+        }
     }
     Ok(command)
 }

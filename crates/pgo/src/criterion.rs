@@ -11,6 +11,7 @@ use std::time::Duration;
 use inferno_measure::process::{Command, Output};
 use inferno_measure::write_atomically;
 
+use crate::cargo::Resolution;
 use crate::error::{Error, Result};
 use crate::output::Layout;
 use crate::progress::Progress;
@@ -27,12 +28,13 @@ const TAIL_LINES: usize = 12;
 pub fn run(
     spec: &Spec,
     declared: &Criterion,
+    resolution: Resolution,
     out: &Path,
     progress: &mut Progress,
 ) -> Result<PathBuf> {
     let path = Layout::new(out).criterion_log();
     progress.start("criterion");
-    let (succeeded, log) = follow(command(spec, declared, out), progress)?;
+    let (succeeded, log) = follow(command(spec, declared, resolution, out), progress)?;
     write_atomically(&path, log.as_bytes())?;
     if succeeded {
         progress.finish(&format!("the whole output is in {}", path.display()));
@@ -48,7 +50,7 @@ pub fn run(
     })
 }
 
-fn command(spec: &Spec, declared: &Criterion, out: &Path) -> Command {
+fn command(spec: &Spec, declared: &Criterion, resolution: Resolution, out: &Path) -> Command {
     let manifest = declared.manifest.as_ref();
     let manifest = manifest.map_or_else(|| spec.manifest(), |path| spec.resolve(path));
     let directory = manifest.parent().unwrap_or(Path::new("/"));
@@ -57,6 +59,7 @@ fn command(spec: &Spec, declared: &Criterion, out: &Path) -> Command {
         .arg(&manifest)
         .args(["--package", &declared.package, "--bench", &declared.bench])
         .args(["--profile", &declared.profile])
+        .args(resolution.arguments())
         .directory(directory)
         .env("CARGO_TERM_PROGRESS_WHEN", "never")
         // For whoever draws flamegraphs of other benchmarks; this one has no such feature.

@@ -6,9 +6,10 @@ pub const ANSWERED: u8 = 0;
 pub const INTERNAL: u8 = 1;
 /// Wrong usage, a bad spec or a bad record.
 pub const USAGE: u8 = 2;
-/// The candidate is slower (`compare`; `pgo` only with `--gate`).
+/// The candidate is slower (`compare`, `dist`; `pgo` only with `--gate`).
 pub const SLOWER: u8 = 10;
-/// No verdict could be reached (`compare` only with `--strict`, `pgo` only with `--gate`).
+/// No verdict could be reached (`compare` only with `--strict`, `pgo` only with `--gate`, `dist` for a
+/// guard that was not measured).
 pub const INCONCLUSIVE: u8 = 11;
 /// A tool is missing or has the wrong version.
 pub const TOOL_MISSING: u8 = 20;
@@ -18,3 +19,5 @@ pub const BUILD_FAILED: u8 = 21;
 pub const VERIFICATION_FAILED: u8 = 22;
 /// A training run or a scenario did not end as declared.
 pub const WORKLOAD_FAILED: u8 = 23;
+/// A question of an audit cannot be answered: closed on doubt.
+pub const CANNOT_TELL: u8 = 24;

@@ -1,7 +1,8 @@
 //! The one place where compiler flags are composed: every build of a run takes its flags from here.
 //!
 //! Takes the user's configuration, the spec and an [`Arm`]; gives the full list. Arms must differ
-//! only in `-Cprofile-generate` / `-Cprofile-use` and the llvm-args that concern the profile.
+//! only in `-Cprofile-generate` / `-Cprofile-use` and the llvm-args that concern the profile, and
+//! where clang compiles C, in the same of clang's.
 
 use std::path::PathBuf;
 
@@ -60,11 +61,50 @@ impl Arm {
             ],
         }
     }
+
+    /// The flags of clang that no other arm has, where the spec has it compile C: the same
+    /// instrumentation and the same profile as rustc's.
+    ///
+    /// Counters are no more atomic than rustc's: a lock for each would slow kernels on many threads
+    /// down out of proportion.
+    pub fn own_c_flags(&self) -> Vec<String> {
+        let (kind, option) = match self {
+            Self::Baseline | Self::Audit => return Vec::new(),
+            Self::Instrumented { raw_profiles } => (
+                format!("-fprofile-generate={}", raw_profiles.display()),
+                "-enable-name-compression=false",
+            ),
+            Self::Candidate { profile } => (
+                format!("-fprofile-use={}", profile.display()),
+                // Build scripts that try a flag take any warning for a refusal of it, and the
+                // candidate would be compiled with other flags than the baseline.
+                "-no-pgo-warn-mismatch",
+            ),
+        };
+        // A local function is known by its file: by the name alone, since code that is generated or
+        // copied has another directory in each arm.
+        let name = "-static-func-full-module-prefix=false";
+        let llvm = [option, name].map(|option| ["-mllvm".to_owned(), option.to_owned()]);
+        [vec![kind], llvm.concat()].concat()
+    }
 }
 
 /// Flags that every arm shares: the user's own, then the spec's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SharedFlags(Vec<String>);
+pub struct SharedFlags {
+    flags: Vec<String>,
+    /// What binaries call this machine's directories. Changes no code but the paths that it tells.
+    renames: Vec<String>,
+}
+
+/// A directory of this machine, and what binaries call it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rename {
+    /// The directory, absolute.
+    pub directory: PathBuf,
+    /// Its name in binaries.
+    pub name: String,
+}
 
 impl SharedFlags {
     /// Resolves the user's flags as cargo does for `target` in the manifest's directory:
@@ -98,17 +138,33 @@ impl SharedFlags {
                 hint: "remove it from RUSTFLAGS, cargo's configuration or the spec".into(),
             });
         }
-        Ok(Self(flags))
+        Ok(Self {
+            flags,
+            renames: Vec::new(),
+        })
+    }
+
+    /// The same flags, and `renames` for what paths in binaries begin with, so that the same sources
+    /// give the same binary wherever they lie. Of several that fit a path, rustc takes the last.
+    #[must_use]
+    pub fn renaming(self, renames: &[Rename]) -> Self {
+        let renames = renames.iter().map(|Rename { directory, name }| {
+            format!("--remap-path-prefix={}={name}", directory.display())
+        });
+        Self {
+            renames: renames.collect(),
+            ..self
+        }
     }
 
     /// All flags of `arm`.
     pub fn of(&self, arm: &Arm) -> Vec<String> {
-        [self.0.clone(), arm.own_flags()].concat()
+        [self.flags.clone(), self.renames.clone(), arm.own_flags()].concat()
     }
 
-    /// The flags common to every arm.
+    /// The flags common to every arm, but for the names of directories.
     pub fn as_slice(&self) -> &[String] {
-        &self.0
+        &self.flags
     }
 }
 
@@ -120,26 +176,25 @@ pub fn cargo_config(spec: &Spec) -> Result<Config> {
     Config::load_with_cwd(spec.manifest_directory()).map_err(|error| unreadable(spec, &error))
 }
 
-/// The one target of every arm: the user's, where there is one, else the host.
+/// The one target of every arm: the spec's, else the user's, where there is one, else the host.
 ///
 /// # Errors
 /// [`Error::Usage`] for several targets, and for one whose programs this machine cannot run.
 pub fn target(spec: &Spec, config: &Config, host: &str) -> Result<String> {
-    let none: [&str; 0] = [];
     let configured = config
-        .build_target_for_cli(none)
+        .build_target_for_cli(&spec.target().triple)
         .map_err(|error| unreadable(spec, &error))?;
     let usage = |message: String| {
         Error::Usage {
         message,
-        hint: "set CARGO_BUILD_TARGET, or `build.target` in cargo's configuration, to one target that this machine runs".into(),
+        hint: "set `triple` in [target], CARGO_BUILD_TARGET, or `build.target` in cargo's configuration to one target that this machine runs".into(),
     }
     };
     match configured.as_slice() {
         [] => Ok(host.to_owned()),
         [target] if runs_on(target, host) => Ok(target.clone()),
         [target] => Err(usage(format!(
-            "programs for the configured target `{target}` do not run on `{host}`"
+            "programs for the target `{target}` do not run on `{host}`"
         ))),
         targets => Err(usage(format!(
             "several targets are configured: {}",
@@ -222,6 +277,55 @@ mod tests {
                     "{flag}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn directories_are_renamed_alike_in_every_arm() {
+        let renames = [
+            ("/home/me/source", "/source"),
+            ("/home/me/.cargo", "/cargo"),
+        ];
+        let renames = renames.map(|(directory, name)| Rename {
+            directory: directory.into(),
+            name: name.into(),
+        });
+        let renamed = shared().renaming(&renames);
+        assert_eq!(renamed.as_slice(), shared().as_slice());
+        let profile = PathBuf::from("/merged.profdata");
+        for arm in [Arm::Baseline, Arm::Candidate { profile }] {
+            assert_eq!(
+                renamed.of(&arm)[2..4],
+                [
+                    "--remap-path-prefix=/home/me/source=/source",
+                    "--remap-path-prefix=/home/me/.cargo=/cargo"
+                ]
+            );
+        }
+    }
+
+    #[test]
+    fn clang_gets_the_profile_that_rustc_gets() {
+        let instrumented = Arm::Instrumented {
+            raw_profiles: "/raw".into(),
+        };
+        let candidate = Arm::Candidate {
+            profile: "/merged.profdata".into(),
+        };
+        for (arm, flag) in [
+            (instrumented, "profile-generate=/raw"),
+            (candidate, "profile-use=/merged.profdata"),
+        ] {
+            assert_eq!(arm.own_flags()[0], format!("-C{flag}"));
+            let of_c = arm.own_c_flags();
+            assert_eq!(of_c[0], format!("-f{flag}"));
+            assert!(
+                of_c[1..].chunks(2).all(|pair| pair[0] == "-mllvm"),
+                "{of_c:?}"
+            );
+        }
+        for arm in [Arm::Baseline, Arm::Audit] {
+            assert!(arm.own_c_flags().is_empty());
         }
     }
 

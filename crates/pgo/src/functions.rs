@@ -71,10 +71,21 @@ fn ranked(counts: &Counts) -> Vec<(String, Ran)> {
 }
 
 /// The name of a function as people know it, from the profile's name or from a symbol.
+pub(crate) fn readable(symbol: &str) -> String {
+    format!("{:#}", rustc_demangle::demangle(own_symbol(symbol)))
+}
+
+/// The name of a function with its hashes, which LLVM looks up in the profile: the same in two builds
+/// only where crate, version, features and compiler are the same. A name that is not mangled stays.
+pub(crate) fn full_name(symbol: &str) -> String {
+    rustc_demangle::demangle(own_symbol(symbol)).to_string()
+}
+
+/// The symbol without what profile, compiler and linker put around it.
 ///
 /// A profile puts the file or the compilation unit before the name of a function that is local to it
 /// (`file;name`, LLVM `getIRPGOObjectName`).
-fn readable(symbol: &str) -> String {
+fn own_symbol(symbol: &str) -> &str {
     let name = symbol.rsplit(';').next().unwrap_or(symbol);
     // Types in a legacy name are written with `..`, as in `a..cold..B`: what is appended comes after.
     let own = legacy_end(name).unwrap_or(0);
@@ -83,7 +94,7 @@ fn readable(symbol: &str) -> String {
         .filter_map(|suffix| name[own..].find(suffix))
         .min()
         .map_or(name.len(), |appended| own + appended);
-    format!("{:#}", rustc_demangle::demangle(&name[..end]))
+    &name[..end]
 }
 
 /// Where a legacy mangled name ends: after its hash, `17h` and 16 hexadecimal digits, and an `E`.
@@ -111,11 +122,7 @@ struct Symbols(Option<BTreeMap<String, FunctionCode>>);
 impl Symbols {
     fn read(path: &Path) -> Result<Self> {
         let content = std::fs::read(path).map_err(Error::io("read", path))?;
-        let file = object::File::parse(&*content).map_err(|error| Error::Verification {
-            check: "binary",
-            message: format!("`{}`: {error}", path.display()),
-            hint: "the pipeline reads ELF and Mach-O executables; run again with --fresh".into(),
-        })?;
+        let file = parse(&content, path)?;
         let mut functions = BTreeMap::new();
         let mut seen = HashSet::new();
         for symbol in file.symbols() {
@@ -148,6 +155,30 @@ impl Symbols {
                 .unwrap_or(FunctionCode::InlinedOrGone),
         }
     }
+}
+
+/// The functions of the binary at `path` by [`full_name`]; `None` where the symbol table was stripped.
+///
+/// # Errors
+/// [`Error::Io`], and [`Error::Verification`] when the file is no binary.
+pub(crate) fn full_names(path: &Path) -> Result<Option<HashSet<String>>> {
+    let content = std::fs::read(path).map_err(Error::io("read", path))?;
+    let file = parse(&content, path)?;
+    let functions = file
+        .symbols()
+        .filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.size() > 0);
+    let names: HashSet<String> = functions
+        .filter_map(|symbol| symbol.name().ok().map(full_name))
+        .collect();
+    Ok((!names.is_empty()).then_some(names))
+}
+
+fn parse<'data>(content: &'data [u8], path: &Path) -> Result<object::File<'data>> {
+    object::File::parse(content).map_err(|error| Error::Verification {
+        check: "binary",
+        message: format!("`{}`: {error}", path.display()),
+        hint: "the pipeline reads ELF and Mach-O executables; run again with --fresh".into(),
+    })
 }
 
 /// `code` and one more symbol. Parts in different places have no place together.
@@ -229,6 +260,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn full_names_keep_the_hash_and_lose_the_rest() {
+        let expected = "gain::run::h0123456789abcdef";
+        for symbol in [
+            "_ZN4gain3run17h0123456789abcdefE",
+            "gain.3f2a-cgu.0;_ZN4gain3run17h0123456789abcdefE.llvm.77",
+        ] {
+            assert_eq!(full_name(symbol), expected, "{symbol}");
+        }
+        assert_ne!(full_name("_ZN4gain3run17hfedcba9876543210E"), expected);
+        assert_eq!(full_name("main.c;main"), "main");
+    }
+
     fn shown(functions: &[(&str, u64)]) -> Counts {
         let lines = functions.iter().map(|(name, count)| {
             format!("  {name}:\n    Hash: 0x1\n    Counters: 1\n    Block counts: [{count}]\n")
@@ -294,6 +338,8 @@ mod tests {
             FunctionCode::InlinedOrGone
         );
         if cfg!(target_os = "linux") {
+            let names = full_names(&this).expect("a binary").expect("symbols");
+            assert!(names.contains("main"));
             assert!(matches!(symbols.code("main"), FunctionCode::Own { .. }));
         }
     }

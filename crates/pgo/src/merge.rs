@@ -1,6 +1,6 @@
 //! From the profiles of all workloads to the one that the candidate is built with.
 //!
-//! Takes [`WorkloadProfile`]s, or raw profiles that were gathered elsewhere; gives a
+//! Takes [`WorkloadProfile`]s, of the declared training or gathered elsewhere; gives a
 //! [`MergedProfile`] whose file name carries its content's hash.
 
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest;
 use crate::error::{Error, Result};
+use crate::optimize::DISCARDED_SHARE_MAX;
 use crate::profile::counts::Counts;
 use crate::profile::profdata::Weighted;
 use crate::stage::Whole;
@@ -21,6 +22,10 @@ const LEAST_WEIGHT: f64 = 10.0;
 
 /// Digits of the hash in the file's name: enough that cargo sees another flag for another profile.
 const NAME_DIGITS: usize = 16;
+
+/// Above this share of counts in functions with several control flows, the profiles are of different
+/// versions of the program: the same share that the compiler may discard.
+const SPLIT_SHARE_MAX: f64 = DISCARDED_SHARE_MAX;
 
 /// A profile that the compiler can be given.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,7 +74,11 @@ pub fn workloads(
                 .into(),
         });
     }
-    let inputs: Vec<Weighted> = weights(&workloads)
+    let declared: Vec<(f64, u64)> = workloads
+        .iter()
+        .map(|workload| (workload.weight, workload.counts_total))
+        .collect();
+    let inputs: Vec<Weighted> = weights(&declared)
         .into_iter()
         .zip(&workloads)
         .map(|(weight, workload)| Weighted {
@@ -80,13 +89,30 @@ pub fn workloads(
     into_named(&inputs, workloads, tool, directory)
 }
 
-/// Merges profiles that were gathered elsewhere, as they are.
+/// Merges profiles that were gathered apart, as [`workloads`] does, after proof that they are of one
+/// version of the program. Merged with those of another version, their counts stand under the same
+/// names with other hashes, and the compiler passes over them without a word.
 ///
 /// # Errors
-/// [`Error::Verification`] when one of them is unusable or nothing was counted.
-pub fn files(files: &[PathBuf], tool: &LlvmProfdata, directory: &Path) -> Result<MergedProfile> {
-    let inputs = Weighted::equally(files);
-    into_named(&inputs, Vec::new(), tool, directory)
+/// [`Error::Verification`] when they are of several versions, or one of them cannot be merged.
+pub fn gathered(
+    profiles: Vec<WorkloadProfile>,
+    tool: &LlvmProfdata,
+    directory: &Path,
+) -> Result<MergedProfile> {
+    let merged = workloads(profiles, tool, directory)?;
+    let split = tool.counts(&merged.path)?.split_share();
+    let Some(split) = split.filter(|&share| share > SPLIT_SHARE_MAX) else {
+        return Ok(merged);
+    };
+    Err(Error::Verification {
+        check: "one-version",
+        message: format!(
+            "{:.1} % of the counts stand under functions that not all of the profiles have with the same control flow: they are of different versions of the program",
+            split * 100.0
+        ),
+        hint: "gather all of them with one binary of the step `instrument`: see docs/profiles.md#gathered-elsewhere".into(),
+    })
 }
 
 fn into_named(
@@ -99,7 +125,7 @@ fn into_named(
         tempfile::NamedTempFile::new_in(directory).map_err(Error::io("write", directory))?;
     tool.merge(inputs, temporary.path())?;
     let sha256 = digest::file(temporary.path())?;
-    let path = directory.join(format!("merged-{}.profdata", &sha256[..NAME_DIGITS]));
+    let path = directory.join(file_name(&sha256));
     let counts = tool.counts(temporary.path())?;
     let merged = describe(&counts, path, sha256, workloads)?;
     temporary
@@ -116,10 +142,16 @@ pub fn adopt(profile: &Path, tool: &LlvmProfdata, directory: &Path) -> Result<Me
     let counts = tool.counts(profile)?;
     let content = std::fs::read(profile).map_err(Error::io("read", profile))?;
     let sha256 = digest::bytes(&content);
-    let path = directory.join(format!("merged-{}.profdata", &sha256[..NAME_DIGITS]));
+    let path = directory.join(file_name(&sha256));
     let merged = describe(&counts, path, sha256, Vec::new())?;
     inferno_measure::write_atomically(&merged.path, &content)?;
     Ok(merged)
+}
+
+/// The name of the file of a merged profile with this hash.
+pub(crate) fn file_name(sha256: &str) -> String {
+    let digits: String = sha256.chars().take(NAME_DIGITS).collect();
+    format!("merged-{digits}.profdata")
 }
 
 fn describe(
@@ -147,12 +179,12 @@ fn describe(
     })
 }
 
-/// Whole-number weights such that totals × weights stand in the ratio of the declared weights:
-/// without this the longest run would drown the others.
-fn weights(workloads: &[WorkloadProfile]) -> Vec<u64> {
+/// Whole-number weights, of declared weights and totals of counts, such that totals × weights stand
+/// in the ratio of the declared weights: without this the longest run would drown the others.
+pub(crate) fn weights(workloads: &[(f64, u64)]) -> Vec<u64> {
     let wanted: Vec<f64> = workloads
         .iter()
-        .map(|workload| workload.weight / workload.counts_total as f64)
+        .map(|&(weight, counts_total)| weight / counts_total as f64)
         .collect();
     let least = wanted.iter().copied().fold(f64::INFINITY, f64::min);
     wanted
@@ -165,18 +197,6 @@ fn weights(workloads: &[WorkloadProfile]) -> Vec<u64> {
 mod tests {
     use super::*;
 
-    fn workload(weight: f64, counts_total: u64) -> WorkloadProfile {
-        WorkloadProfile {
-            name: "w".into(),
-            path: "/w.profdata".into(),
-            sha256: String::new(),
-            weight,
-            counts_total,
-            raw_files: 1,
-            wall_s: 1.0,
-        }
-    }
-
     #[test]
     fn totals_are_normalised_then_weighted() {
         for (declared, totals) in [
@@ -184,11 +204,7 @@ mod tests {
             ([1.0, 3.0], [500, 70]),
             ([2.0, 1.0], [10, 999]),
         ] {
-            let list: Vec<_> = declared
-                .iter()
-                .zip(totals)
-                .map(|(&weight, total)| workload(weight, total))
-                .collect();
+            let list: Vec<(f64, u64)> = declared.into_iter().zip(totals).collect();
             let weights = weights(&list);
             let shares: Vec<f64> = weights
                 .iter()

@@ -83,7 +83,7 @@ pub fn check_origin(
     let known = names::read(&instrumented.artifact().path)?;
     let share = tool
         .counts(&profile.path)?
-        .share_in(|name| known.contains(name))
+        .share_in(|name, _| known.contains(name))
         .unwrap_or(0.0);
     if share < OWN_SHARE_MIN {
         return Err(Error::Verification {
@@ -92,7 +92,7 @@ pub fn check_origin(
                 "only {:.1} % of the profile's counts stand under functions of this program",
                 share * 100.0
             ),
-            hint: "the profile belongs to another program, or to older sources: train the binary of `cargo xtask pgo instrument` again".into(),
+            hint: "the profile belongs to another program, or to older sources: train the binary of the step `instrument` again".into(),
         });
     }
     Ok(Check {
@@ -105,15 +105,18 @@ pub fn check_origin(
     })
 }
 
-/// Builds the candidate.
+/// Builds the candidate. `of_c` is what is known of the profile's use by the C code.
 ///
 /// # Errors
 /// [`Error::Build`], and [`Error::Verification`] when the compiler did not use the profile.
 pub fn run(
     workshop: &Workshop,
     profile: &MergedProfile,
+    of_c: &ProfileUse,
     progress: &mut Progress,
 ) -> Result<(Candidate, Freshness)> {
+    // Before the build: it may take minutes.
+    refuse_stale(of_c, profile)?;
     let arm = Arm::Candidate {
         profile: profile.path.clone(),
     };
@@ -124,7 +127,7 @@ pub fn run(
     {
         // cargo keeps what other flags made; and without our notes on an earlier build, what the
         // compiler said then is lost.
-        remove(&workshop.output.target_dir(arm.name()))?;
+        remove(&workshop.target_dir(&arm))?;
     }
     let built = cargo::build(workshop, &arm, progress)?;
     let unchanged = earlier.filter(|earlier| {
@@ -132,7 +135,7 @@ pub fn run(
     });
     let profile_use = match unchanged {
         Some(earlier) => earlier.profile_use,
-        None => ProfileUse::parse(built.warnings.iter().map(String::as_str)),
+        None => ProfileUse::parse(built.warnings.iter().map(String::as_str)).and(of_c),
     };
     let candidate = Candidate {
         artifact: built.artifact,
@@ -171,13 +174,6 @@ fn remove(directory: &Path) -> Result<()> {
 
 fn accept(candidate: &Candidate) -> Result<()> {
     let used = &candidate.profile_use;
-    let refused = |check, message: String, hint: &str| {
-        Err(Error::Verification {
-            check,
-            message,
-            hint: hint.into(),
-        })
-    };
     if let Some(message) = used.unreadable.first() {
         return refused(
             "profile-readable",
@@ -185,19 +181,7 @@ fn accept(candidate: &Candidate) -> Result<()> {
             "train again with this compiler; the build would have gone on without PGO",
         );
     }
-    let share = used.discarded_share(candidate.profile.counts_total);
-    if share > DISCARDED_SHARE_MAX {
-        return refused(
-            "profile-stale",
-            format!(
-                "{:.1} % of the counts were discarded, since {} functions are no longer what was trained (limit {:.0} %)",
-                share * 100.0,
-                used.functions_mismatched,
-                DISCARDED_SHARE_MAX * 100.0
-            ),
-            "the sources or flags have changed since training: train again",
-        );
-    }
+    refuse_stale(used, &candidate.profile)?;
     if candidate.artifact.counters == Counters::Present {
         return refused(
             "candidate-counters",
@@ -206,4 +190,29 @@ fn accept(candidate: &Candidate) -> Result<()> {
         );
     }
     Ok(())
+}
+
+fn refuse_stale(used: &ProfileUse, profile: &MergedProfile) -> Result<()> {
+    let share = used.discarded_share(profile.counts_total);
+    if share <= DISCARDED_SHARE_MAX {
+        return Ok(());
+    }
+    refused(
+        "profile-stale",
+        format!(
+            "{:.1} % of the counts were discarded, since {} functions are no longer what was trained (limit {:.0} %)",
+            share * 100.0,
+            used.functions_mismatched,
+            DISCARDED_SHARE_MAX * 100.0
+        ),
+        "the sources or flags have changed since training: train again",
+    )
+}
+
+fn refused(check: &'static str, message: String, hint: &str) -> Result<()> {
+    Err(Error::Verification {
+        check,
+        message,
+        hint: hint.into(),
+    })
 }

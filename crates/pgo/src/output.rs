@@ -44,6 +44,11 @@ impl Layout {
         self.root.join("build").join(arm)
     }
 
+    /// What build scripts of the arm named `arm` call in place of a C compiler.
+    pub fn c_compilers(&self, arm: &str) -> PathBuf {
+        self.root.join("c").join(arm)
+    }
+
     /// The arm's binary, outside cargo's reach.
     pub fn binary(&self, arm: &str, executable: &str) -> PathBuf {
         self.root.join("arms").join(arm).join(executable)
@@ -88,6 +93,11 @@ impl Layout {
         self.root.join("profiles")
     }
 
+    /// Raw profiles of the instrumented binary where nobody says where they belong.
+    pub fn untrained(&self) -> PathBuf {
+        self.profiles().join("untrained")
+    }
+
     /// Merged profiles of the holdout, apart: none of them is to be built with.
     pub fn holdout_profiles(&self) -> PathBuf {
         self.profiles().join("holdout")
@@ -101,6 +111,36 @@ impl Layout {
     /// What arms are linked from, while they are linked again.
     pub fn links(&self) -> PathBuf {
         self.root.join("links")
+    }
+
+    /// What llvm-bolt takes and leaves.
+    pub fn rewriting(&self) -> PathBuf {
+        self.root.join("bolt")
+    }
+
+    /// The whole output of a step of llvm-bolt.
+    pub fn rewriting_log(&self, step: &str) -> PathBuf {
+        self.logs().join(format!("bolt-{step}.log"))
+    }
+
+    /// The output directory of a ladder's rung.
+    pub fn rung(&self, name: &str) -> PathBuf {
+        self.root.join("rungs").join(name)
+    }
+
+    /// The output directory of a comparison of two rungs.
+    pub fn comparison(&self, name: &str) -> PathBuf {
+        self.root.join("comparisons").join(name)
+    }
+
+    /// What a ladder found.
+    pub fn ladder(&self) -> PathBuf {
+        self.root.join("ladder.json")
+    }
+
+    /// The same for people.
+    pub fn ladder_report(&self) -> PathBuf {
+        self.root.join("ladder.md")
     }
 
     /// What callgrind leaves when it counts both arms.
@@ -188,6 +228,8 @@ pub enum Purpose {
     Training,
     /// Its profile tells how well training stands for the holdout.
     Holdout,
+    /// It ran elsewhere.
+    Elsewhere,
 }
 
 impl Purpose {
@@ -195,6 +237,7 @@ impl Purpose {
         match self {
             Self::Training => "train",
             Self::Holdout => "holdout",
+            Self::Elsewhere => "elsewhere",
         }
     }
 }

@@ -7,22 +7,24 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use inferno_measure::campaign::Measured;
-use inferno_measure::record::{Audit, Record, Stage, Suitability};
+use inferno_measure::record::{Audit, ProfileSource, Record, Stage, Suitability};
 use inferno_measure::scenario::Judging;
 use inferno_measure::verdict;
 
 use crate::assemble;
+use crate::cargo::Resolution;
 use crate::criterion;
 use crate::error::Result;
 use crate::instructions::Counting;
 use crate::output::OutputDir;
 use crate::progress::Progress;
 use crate::relink::Layouts;
-use crate::session::{Patience, Session};
+use crate::session::{Patience, Session, Supplied};
 use crate::spec::{Criterion, Spec};
 use crate::stage::Reuse;
 use crate::suitability;
 use crate::suitability::calibration::{self, Identity};
+use crate::train::Instrumented;
 use crate::verify;
 
 /// What a run is asked to do.
@@ -44,8 +46,8 @@ pub struct Options {
     pub turn_requests: Option<u32>,
     /// The scenarios to verify and sample; all where empty.
     pub only: Vec<String>,
-    /// A profile that was merged elsewhere, instead of the declared training's.
-    pub profile: Option<PathBuf>,
+    /// Where the candidate's profile comes from.
+    pub profile: ProfileFrom,
     /// Code layouts in which both arms are linked and measured; the arms as they were built where
     /// absent.
     pub layouts: Option<u32>,
@@ -53,6 +55,8 @@ pub struct Options {
     pub instructions: Option<Duration>,
     /// Whether Criterion looks at the pair as well, where the spec declares it.
     pub criterion: CriterionStage,
+    /// What cargo may do to have the dependencies.
+    pub resolution: Resolution,
 }
 
 /// A finished run. While it lives, no other run can use the output directory.
@@ -73,6 +77,17 @@ pub enum NullRebuild {
     Left,
 }
 
+/// Where the candidate's profile comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProfileFrom {
+    /// The declared training.
+    Training,
+    /// A profile that was merged elsewhere (`--profile FILE`).
+    File(PathBuf),
+    /// The profile that is kept beside the spec (`--use-stored`).
+    Store,
+}
+
 /// Whether Criterion looks at the pair as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CriterionStage {
@@ -82,7 +97,29 @@ pub enum CriterionStage {
     Skipped,
 }
 
+/// Time for all sampling, where nothing else is asked.
+pub const DEFAULT_BUDGET: Duration = Duration::from_mins(10);
+
 impl Options {
+    /// The whole job on `spec`, as the command line does it without options.
+    pub fn new(spec: Spec, out: PathBuf) -> Self {
+        Self {
+            spec,
+            out,
+            budget: DEFAULT_BUDGET,
+            reuse: Reuse::Unchanged,
+            samples: Reuse::Unchanged,
+            null_rebuild: NullRebuild::Left,
+            turn_requests: None,
+            only: Vec::new(),
+            profile: ProfileFrom::Training,
+            layouts: None,
+            instructions: None,
+            criterion: CriterionStage::Run,
+            resolution: Resolution::default(),
+        }
+    }
+
     /// The benchmark that is run after the record is written.
     pub fn declared_criterion(&self) -> Option<&Criterion> {
         let declared = self.spec.criterion();
@@ -107,9 +144,14 @@ impl Options {
                 "declare what is to be compared: see docs/spec.md",
             ));
         }
-        let mut session = Session::open(self.spec.clone(), &self.out, self.reuse)?;
+        self.spec.check_filled_in()?;
+        let spec = self.spec.clone();
+        let mut session = Session::open(spec, &self.out, self.reuse, self.resolution)?;
         session.restrict(&self.only)?;
         session.provide()?;
+        if self.profile == ProfileFrom::Store {
+            session.stored()?;
+        }
         if self.reuse == Reuse::Nothing {
             session.output().empty()?;
         }
@@ -125,7 +167,7 @@ impl Options {
 /// # Errors
 /// Every [`Error`]; what was finished is kept, and the next run goes on from there.
 pub fn run(options: &Options) -> Result<Finished> {
-    if options.profile.is_none() {
+    if options.profile == ProfileFrom::Training {
         options.spec.check_training()?;
     }
     let counting = options.instructions.map(Counting::within).transpose()?;
@@ -139,13 +181,8 @@ pub fn run(options: &Options) -> Result<Finished> {
     let baseline = session.baseline()?;
     let evidence = session.evidence(&baseline, Patience::Companion)?;
     let instrumented = session.instrument()?;
-    let profile = if let Some(profile) = &options.profile {
-        session.adopt(profile)?
-    } else {
-        let profiles = session.train(&instrumented)?;
-        session.merge(profiles)?
-    };
-    let (candidate, origin) = session.optimize(&profile, &instrumented)?;
+    let supplied = supply(&options.profile, &mut session, &instrumented)?;
+    let (candidate, origin) = session.optimize(&supplied.profile, &instrumented)?;
     let pair = session.verify(&baseline, &candidate)?;
     let overlap = session.overlap(&pair, &instrumented)?;
     let hottest = session.hottest(&pair)?;
@@ -166,7 +203,8 @@ pub fn run(options: &Options) -> Result<Finished> {
         None => BTreeMap::new(),
     };
 
-    let mut checks = vec![origin];
+    let mut checks = supplied.checks;
+    checks.extend(origin);
     checks.extend(pair.checks().iter().cloned());
     checks.extend(layouts.as_ref().map(Layouts::check));
     checks.push(verify::overlap_check(overlap.share, &overlap.gathered_on));
@@ -176,6 +214,7 @@ pub fn run(options: &Options) -> Result<Finished> {
         candidate: pair.candidate().artifact(),
         built_with: Some(assemble::BuiltWith {
             candidate: pair.candidate(),
+            source: supplied.source,
             holdout_overlap: overlap.share,
             hottest,
         }),
@@ -186,6 +225,33 @@ pub fn run(options: &Options) -> Result<Finished> {
     };
     let path = session.output().record();
     finish(session, &proof, &measured, judging, &path)
+}
+
+/// The candidate's profile, with what is known of where it comes from.
+fn supply(
+    from: &ProfileFrom,
+    session: &mut Session,
+    instrumented: &Instrumented,
+) -> Result<Supplied> {
+    Ok(match from {
+        ProfileFrom::Training => {
+            let profiles = session.train(instrumented)?;
+            Supplied {
+                profile: session.merge(profiles)?,
+                source: ProfileSource::Training,
+                checks: Vec::new(),
+            }
+        }
+        ProfileFrom::File(path) => Supplied {
+            profile: session.adopt(path)?,
+            source: ProfileSource::Elsewhere,
+            checks: Vec::new(),
+        },
+        ProfileFrom::Store => {
+            let stored = session.stored()?;
+            session.use_stored(&stored, instrumented)?
+        }
+    })
 }
 
 /// Lets Criterion look at the pair of a finished run, where that is declared, and adds the stage's
@@ -205,7 +271,13 @@ pub fn run_criterion(options: &Options, finished: Finished) -> Result<Option<Fin
     drop(output);
     let mut progress = Progress::on_stderr();
     let started = Instant::now();
-    criterion::run(&options.spec, declared, &root, &mut progress)?;
+    criterion::run(
+        &options.spec,
+        declared,
+        options.resolution,
+        &root,
+        &mut progress,
+    )?;
     let wall_s = started.elapsed().as_secs_f64();
     let output = OutputDir::open(&root, &mut |line| progress.say(line))?;
     // Another run may have gone in between: then the record on the disk is not this one's.
@@ -223,9 +295,14 @@ pub fn run_criterion(options: &Options, finished: Finished) -> Result<Option<Fin
 ///
 /// # Errors
 /// See [`run`].
-pub fn predict(spec: Spec, out: &Path, reuse: Reuse) -> Result<Suitability> {
+pub fn predict(
+    spec: Spec,
+    out: &Path,
+    reuse: Reuse,
+    resolution: Resolution,
+) -> Result<Suitability> {
     spec.check_training()?;
-    let mut session = Session::open(spec, out, reuse)?;
+    let mut session = Session::open(spec, out, reuse, resolution)?;
     let baseline = session.baseline()?;
     let evidence = session.evidence(&baseline, Patience::Companion)?;
     Ok(suitability::score(

@@ -6,18 +6,19 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use cargo_metadata::{Metadata, MetadataCommand, PackageId};
+use cargo_metadata::{Metadata, PackageId};
 use inferno_measure::record::{Record, Stage, StageState};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::flags::{self, SharedFlags};
 use crate::instructions;
+use crate::manifest;
 use crate::output::Layout;
-use crate::pipeline::{NullRebuild, Options};
+use crate::pipeline::{NullRebuild, Options, ProfileFrom};
 use crate::session::instructions_stage;
 use crate::spec::Spec;
 use crate::stage::Reuse;
-use crate::toolchain::{self, Compiler};
+use crate::toolchain::Compiler;
 
 /// Seconds of one core per package in a release build: a rough guess from builds of small and
 /// large dependency trees, replaced by the last run's time as soon as there is one.
@@ -73,7 +74,7 @@ impl Plan {
     /// Plans a run.
     ///
     /// # Errors
-    /// [`Error::Spec`], and [`Error::Usage`] when cargo cannot read the manifest.
+    /// [`crate::Error::Spec`], and [`crate::Error::Usage`] when cargo cannot read the manifest.
     pub fn of(options: &Options) -> Result<Self> {
         let spec = &options.spec;
         let config = flags::cargo_config(spec)?;
@@ -163,7 +164,8 @@ fn stage_names(options: &Options) -> Vec<String> {
     let mut names = ["build baseline", "suitability", "build instrumented"]
         .map(String::from)
         .to_vec();
-    if options.profile.is_none() {
+    // A stored profile is compared with a fresh training.
+    if !matches!(options.profile, ProfileFrom::File(_)) {
         let workloads = options.spec.train().iter();
         names.extend(workloads.map(|workload| format!("train {}", workload.name)));
     }
@@ -223,14 +225,10 @@ fn guess(name: &str, packages: usize) -> Option<f64> {
 
 /// How many packages the target needs, where that can be told without downloading anything.
 fn packages(spec: &Spec) -> Result<Option<usize>> {
-    // Without dependencies, cargo reads manifests and nothing else.
-    let known = metadata(spec, &["--no-deps", "--offline"]).map_err(|error| Error::Usage {
-        message: format!("cargo cannot read `{}`: {error}", spec.manifest().display()),
-        hint: "check `manifest` in [target] of the spec".into(),
-    })?;
+    let path = spec.manifest();
+    let known = manifest::members(&path, "check `manifest` in [target] of the spec")?;
     check_target(spec, &known)?;
-    let resolved = metadata(spec, &["--offline", "--locked"]).ok();
-    let reachable = resolved.and_then(|metadata| {
+    let reachable = manifest::with_dependencies(&path).and_then(|metadata| {
         let packages = metadata.workspace_packages();
         let root = packages
             .iter()
@@ -242,21 +240,6 @@ fn packages(spec: &Spec) -> Result<Option<usize>> {
         let text = std::fs::read_to_string(lock).ok()?;
         Some(text.matches("[[package]]").count())
     }))
-}
-
-fn metadata(spec: &Spec, options: &[&str]) -> Result<Metadata, cargo_metadata::Error> {
-    let directory = spec.manifest_directory();
-    let mut command = MetadataCommand::new();
-    // As the builds call it: not the outer cargo's own path, and in the manifest's directory.
-    command
-        .cargo_path("cargo")
-        .manifest_path(spec.manifest())
-        .current_dir(&directory);
-    command.other_options(options.iter().map(ToString::to_string).collect::<Vec<_>>());
-    if let Some(variable) = toolchain::inherited_selection(&directory) {
-        command.env_remove(variable);
-    }
-    command.exec()
 }
 
 fn check_target(spec: &Spec, metadata: &Metadata) -> Result<()> {
@@ -276,21 +259,19 @@ fn check_target(spec: &Spec, metadata: &Metadata) -> Result<()> {
             format!("the packages are: {}", known.join(", ")),
         )
     })?;
-    let executable = target.executable();
-    if !package
+    let (kind, executable) = (target.kind(), target.executable());
+    let has_it = package
         .targets
         .iter()
-        .any(|built| built.name == executable && (built.is_bin() || built.is_example()))
-    {
-        return Err(spec.error(
-            format!(
-                "package `{}` has no bin or example `{executable}`",
-                target.package
-            ),
-            "check `bin` or `example` in [target]",
-        ));
+        .any(|built| built.name == executable && kind.is_of(built));
+    if has_it {
+        return Ok(());
     }
-    Ok(())
+    let key = kind.key();
+    Err(spec.error(
+        format!("package `{}` has no {key} `{executable}`", target.package),
+        format!("check `{key}` in [target]"),
+    ))
 }
 
 /// The number of packages that `root` needs.

@@ -154,6 +154,28 @@ impl Link {
         })
     }
 
+    /// Links the program as it was, keeping its relocations, and writes it to `to`.
+    ///
+    /// # Errors
+    /// [`Error::Tool`] when the linker refuses, [`Error::Verification`] when the code is another.
+    pub fn with_relocations(&self, to: &Path) -> Result<()> {
+        let linked = self.run(to, &["--emit-relocs".to_owned()]);
+        let sections = linked.map_err(|error| match error {
+            Error::Tool { message, .. } => Error::Tool {
+                message,
+                hint: "relocations are kept with symbols alone: `strip = \"debuginfo\"` or `\"none\"` in the cargo profile".into(),
+            },
+            other => other,
+        })?;
+        self.sections
+            .same_code(&sections)
+            .map_err(|message| Error::Verification {
+                check: "same-code",
+                message: format!("linked with relocations: {message}"),
+                hint: "this linker does more than to keep relocations: report it".into(),
+            })
+    }
+
     /// Links with `extra` arguments; gives what the binary consists of.
     fn run(&self, to: &Path, extra: &[String]) -> Result<Sections> {
         let map = self.directory.path().join("map");

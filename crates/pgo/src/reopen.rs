@@ -15,6 +15,7 @@ use inferno_measure::scenario::Scenario;
 
 use crate::artifact::Artifact;
 use crate::assets::Assets;
+use crate::cargo::Network;
 use crate::digest;
 use crate::error::{Error, Result};
 use crate::output::{Layout, OutputDir};
@@ -75,7 +76,7 @@ impl OpenedPair {
         }
         verify::binaries_differ(pair.baseline(), candidate)?;
 
-        let assets = Assets::provide(spec)?;
+        let assets = Assets::provide(spec, Network::Used)?;
         let (scenarios, unverified) = tried(spec, &assets, &pair);
         let grounds = verify::grounds(spec, &scenarios, &assets)?;
         if scenarios.is_empty() || grounds.declared_sha256 != pair.grounds().declared_sha256 {

@@ -6,13 +6,17 @@
 mod instructions;
 mod layouts;
 mod predict;
+mod release;
+mod rewriting;
 mod sampling;
+mod stored;
 
 pub(crate) use instructions::stage as instructions_stage;
 pub use predict::Patience;
 pub(crate) use sampling::Shown;
+pub use stored::Supplied;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use inferno_measure::process;
@@ -21,17 +25,21 @@ use inferno_measure::scenario::Scenario;
 
 use crate::artifact::{Artifact, Counters};
 use crate::assets::Assets;
-use crate::cargo::{self, Freshness, Workshop};
+use crate::c_code;
+use crate::cargo::{self, Freshness, Network, Resolution, Workshop};
+use crate::clang::Clang;
 use crate::digest::{self, Key};
 use crate::error::{Error, Result};
 use crate::flags::{self, Arm, SharedFlags};
 use crate::functions;
+use crate::gathered;
 use crate::holdout::{self, Overlap};
 use crate::merge::{self, MergedProfile};
 use crate::optimize::{self, Candidate};
 use crate::output::{Layout, OutputDir, Purpose};
+use crate::profile::used::ProfileUse;
 use crate::progress::Progress;
-use crate::spec::Spec;
+use crate::spec::{CCompiler, Spec};
 use crate::stage::{Reuse, Stages};
 use crate::toolchain::{Compiler, LlvmProfdata};
 use crate::train::{self, Instrumented, WorkloadProfile};
@@ -61,16 +69,26 @@ impl Baseline {
 }
 
 impl Session {
-    /// Opens the output directory, waiting for another run to leave it.
+    /// Opens the output directory, waiting for another run to leave it. `resolution` says what may be
+    /// fetched and written to have the dependencies.
     ///
     /// # Errors
-    /// [`Error::Tool`] without a compiler, [`Error::Usage`] for a directory that is not ours.
-    pub fn open(spec: Spec, out: &Path, reuse: Reuse) -> Result<Self> {
+    /// [`Error::Tool`] without a compiler, or without the one that the spec has compile C;
+    /// [`Error::Usage`] for a directory that is not ours.
+    pub fn open(spec: Spec, out: &Path, reuse: Reuse, resolution: Resolution) -> Result<Self> {
         let mut progress = Progress::on_stderr();
         let config = flags::cargo_config(&spec)?;
         let compiler = Compiler::of(&config, &spec.manifest_directory())?;
         let target = flags::target(&spec, &config, &compiler.host)?;
         let shared = SharedFlags::resolve(&spec, &config, &target)?;
+        let c = match (spec.target().c, resolution.network) {
+            (Some(CCompiler::Clang), Network::Used) => {
+                let mut say = |line: &str| progress.say(line);
+                Some(Clang::find_or_fetch(&compiler, &mut say)?)
+            }
+            (Some(CCompiler::Clang), Network::Unused) => Some(Clang::find(&compiler)?),
+            (None, _) => None,
+        };
         let output = OutputDir::open(out, &mut |line| progress.say(line))?;
         let stages = Stages::new(Layout::new(output.root()), reuse);
         // Waiting for another run is no part of this one.
@@ -82,7 +100,10 @@ impl Session {
             compiler,
             target,
             shared,
+            source_date_s: None,
+            c,
             output,
+            resolution,
         };
         Ok(Self {
             workshop,
@@ -110,6 +131,21 @@ impl Session {
         self.workshop.output
     }
 
+    /// The compiler of every arm.
+    pub fn compiler(&self) -> &Compiler {
+        &self.workshop.compiler
+    }
+
+    /// The compiler of C and C++ in every arm; `None` where that is left as it is.
+    pub fn clang(&self) -> Option<&Clang> {
+        self.workshop.c.as_ref()
+    }
+
+    /// The target of every arm.
+    pub fn target(&self) -> &str {
+        &self.workshop.target
+    }
+
     /// The flags that every arm shares.
     pub fn shared_flags(&self) -> &SharedFlags {
         &self.workshop.shared
@@ -130,9 +166,15 @@ impl Session {
             &self.workshop.compiler,
             &mut self.progress,
         );
+        let network = self.workshop.resolution.network;
         let provided = self.stages.timed("set-up", StageKind::Other, || {
-            let tool = LlvmProfdata::find_or_fetch(compiler, &mut |line| progress.say(line))?;
-            Ok((tool, Assets::provide(spec)?))
+            let tool = match network {
+                Network::Used => {
+                    LlvmProfdata::find_or_fetch(compiler, &mut |line| progress.say(line))?
+                }
+                Network::Unused => LlvmProfdata::find(compiler)?,
+            };
+            Ok((tool, Assets::provide(spec, network)?))
         })?;
         self.tool = Some(provided.0);
         self.assets = Some(provided.1);
@@ -158,7 +200,11 @@ impl Session {
     /// See [`Self::provide`].
     pub fn assets(&mut self) -> Result<Assets> {
         if self.assets.is_none() {
-            self.assets = Some(Assets::provide(&self.workshop.spec)?);
+            let workshop = &self.workshop;
+            self.assets = Some(Assets::provide(
+                &workshop.spec,
+                workshop.resolution.network,
+            )?);
         }
         self.assets
             .clone()
@@ -178,8 +224,9 @@ impl Session {
     /// The scenarios for the sampler.
     ///
     /// # Errors
-    /// See [`Self::provide`].
+    /// See [`Self::provide`] and [`Spec::check_filled_in`].
     pub fn scenarios(&mut self) -> Result<Vec<Scenario>> {
+        self.workshop.spec.check_filled_in()?;
         let assets = self.assets()?;
         let mut scenarios = assets.scenarios_of(&self.workshop.spec);
         scenarios.retain(|scenario| self.only.is_empty() || self.only.contains(&scenario.name));
@@ -214,10 +261,21 @@ impl Session {
     /// Builds the binary that counts its own execution.
     ///
     /// # Errors
-    /// [`Error::Build`], and [`Error::Verification`] when it has no counters.
+    /// [`Error::Build`], and [`Error::Verification`] when it has no counters, or none in C code that
+    /// was to have some.
     pub fn instrument(&mut self) -> Result<Instrumented> {
-        let raw_profiles = self.workshop.output.profiles().join("untrained");
-        Instrumented::new(self.build(&Arm::Instrumented { raw_profiles })?)
+        let instrumented = Instrumented::new(self.build(&self.instrumented_arm())?)?;
+        if self.workshop.c.is_some() {
+            c_code::check_counted(instrumented.artifact())?;
+        }
+        Ok(instrumented)
+    }
+
+    /// As what the instrumented binary is built.
+    pub(crate) fn instrumented_arm(&self) -> Arm {
+        Arm::Instrumented {
+            raw_profiles: self.workshop.output.untrained(),
+        }
     }
 
     /// Runs every declared training workload.
@@ -262,6 +320,11 @@ impl Session {
     /// # Errors
     /// [`Error::Verification`].
     pub fn merge(&mut self, profiles: Vec<WorkloadProfile>) -> Result<MergedProfile> {
+        self.merge_as("merge", profiles)
+    }
+
+    /// The merge as a stage of the name `stage`: what `merge` left is what the candidate is built with.
+    fn merge_as(&mut self, stage: &str, profiles: Vec<WorkloadProfile>) -> Result<MergedProfile> {
         let tool = self.tool()?;
         let parts = profiles
             .iter()
@@ -270,46 +333,27 @@ impl Session {
             key.part(part)
         });
         let directory = self.workshop.output.profiles();
-        self.stages
-            .run("merge", StageKind::Other, &key.finish(), || {
-                merge::workloads(profiles, &tool, &directory)
-            })
+        self.stages.run(stage, StageKind::Other, &key.finish(), || {
+            merge::workloads(profiles, &tool, &directory)
+        })
     }
 
-    /// Merges profiles that were gathered elsewhere: files, or directories of `*.profraw`.
+    /// Merges profiles that were gathered elsewhere, by the weights that they were named with.
     ///
     /// # Errors
-    /// [`Error::Usage`] when there is none, [`Error::Verification`] when one is unusable.
-    pub fn merge_files(&mut self, sources: &[PathBuf]) -> Result<MergedProfile> {
+    /// [`Error::Usage`] when there is none, [`Error::Verification`] when one is unusable or they are
+    /// of several versions of the program.
+    pub fn merge_gathered(&mut self, sources: &[gathered::Source]) -> Result<MergedProfile> {
         let tool = self.tool()?;
-        let mut files = Vec::new();
-        for source in sources {
-            if !source.exists() {
-                return Err(Error::Usage {
-                    message: format!("there is no `{}`", source.display()),
-                    hint: "name the directory into which the instrumented binary wrote, or the files themselves".into(),
-                });
-            }
-            if source.is_dir() {
-                files.extend(train::raw_files(source)?);
-            } else {
-                files.push(source.clone());
-            }
-        }
-        if files.is_empty() {
-            return Err(Error::Usage {
-                message: "there is no *.profraw file in what was named".into(),
-                hint: "name the directory into which the instrumented binary wrote, or the files themselves".into(),
-            });
-        }
-        let key = Key::new("merge-files")
-            .part(&tool.version)
-            .files(&files)?
-            .finish();
-        let directory = self.workshop.output.profiles();
-        self.stages.run("merge", StageKind::Other, &key, || {
-            merge::files(&files, &tool, &directory)
-        })
+        let parts = gathered::parts(sources)?;
+        let key = Key::new("merge-gathered").part(&tool.version);
+        let key = parts.iter().try_fold(key, |key, part| part.added_to(key))?;
+        let output = &self.workshop.output;
+        self.stages
+            .run("merge", StageKind::Other, &key.finish(), || {
+                let profiles = gathered::profiles(&parts, output, &tool)?;
+                merge::gathered(profiles, &tool, &output.profiles())
+            })
     }
 
     /// The profile of the last merge.
@@ -319,7 +363,7 @@ impl Session {
     pub fn merged(&self) -> Result<MergedProfile> {
         self.stages.last("merge").ok_or_else(|| Error::Usage {
             message: "there is no merged profile".into(),
-            hint: "run `cargo xtask pgo merge DIR` first, or name one with `--profile FILE`".into(),
+            hint: "run the step `merge DIR` first, or name one with `--profile FILE`".into(),
         })
     }
 
@@ -345,7 +389,8 @@ impl Session {
         })
     }
 
-    /// Builds the candidate with `profile`, after proof that it belongs to this program.
+    /// Builds the candidate with `profile`, after proof that it belongs to this program. Gives the
+    /// proofs as well.
     ///
     /// # Errors
     /// [`Error::Build`], [`Error::Verification`].
@@ -353,16 +398,25 @@ impl Session {
         &mut self,
         profile: &MergedProfile,
         instrumented: &Instrumented,
-    ) -> Result<(Candidate, Check)> {
+    ) -> Result<(Candidate, Vec<Check>)> {
         let tool = self.tool()?;
-        let origin = self.stages.timed("profile origin", StageKind::Other, || {
-            optimize::check_origin(profile, instrumented, &tool)
+        let c_is_compiled = self.workshop.c.is_some();
+        let (checks, of_c) = self.stages.timed("profile origin", StageKind::Other, || {
+            let mut checks = vec![optimize::check_origin(profile, instrumented, &tool)?];
+            let mut of_c = ProfileUse::default();
+            if c_is_compiled {
+                let in_profile = c_code::in_profile(profile, instrumented, &tool)?;
+                checks.push(in_profile.check);
+                of_c = in_profile.profile_use;
+            }
+            Ok((checks, of_c))
         })?;
         let started = Instant::now();
         self.progress.start("build candidate");
-        let (candidate, freshness) = optimize::run(&self.workshop, profile, &mut self.progress)?;
+        let (candidate, freshness) =
+            optimize::run(&self.workshop, profile, &of_c, &mut self.progress)?;
         self.built("build candidate", started, freshness, candidate.artifact());
-        Ok((candidate, origin))
+        Ok((candidate, checks))
     }
 
     /// The candidate of the last optimised build.
@@ -372,7 +426,7 @@ impl Session {
     pub fn candidate(&self) -> Result<Candidate> {
         optimize::last(&self.workshop.output).ok_or_else(|| Error::Usage {
             message: "there is no candidate".into(),
-            hint: "run `cargo xtask pgo optimize` first".into(),
+            hint: "run the step `optimize` first".into(),
         })
     }
 
@@ -381,7 +435,7 @@ impl Session {
     /// # Errors
     /// [`Error::Verification`] for each proof that does not hold, and the scenarios' failures.
     pub fn verify(&mut self, baseline: &Baseline, candidate: &Candidate) -> Result<VerifiedPair> {
-        self.check_sources(baseline)?;
+        self.check_sources(baseline.artifact())?;
         let scenarios = self.scenarios()?;
         let assets = self.assets()?;
         let grounds = verify::grounds(&self.workshop.spec, &scenarios, &assets)?;
@@ -412,12 +466,15 @@ impl Session {
 
     /// Arms of different sources must not be compared: after the last build, the baseline must
     /// still have the same machine code. The file may differ, where a build script writes the time.
-    fn check_sources(&mut self, baseline: &Baseline) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Verification`] when it has not, [`Error::Build`].
+    pub(crate) fn check_sources(&mut self, baseline: &Artifact) -> Result<()> {
         let (workshop, progress) = (&self.workshop, &mut self.progress);
         let again = self.stages.timed("check sources", StageKind::Other, || {
             cargo::rebuild(workshop, &Arm::Baseline, progress)
         })?;
-        if again.text_sha256 == baseline.0.text_sha256 {
+        if again.text_sha256 == baseline.text_sha256 {
             return Ok(());
         }
         Err(Error::Verification {

@@ -11,6 +11,7 @@ use crate::optimize;
 use crate::output::Layout;
 use crate::spec::Spec;
 use crate::stage::{Reuse, Stages};
+use crate::store::Store;
 use crate::train::WorkloadProfile;
 use crate::verify::VerifiedPair;
 
@@ -41,6 +42,12 @@ impl Status {
             });
             lines.push((format!("train {}", train.name), detail));
         }
+        let stored = Store::of(spec).read().ok().flatten();
+        lines.push((
+            "stored profile".into(),
+            stored
+                .map(|(manifest, _)| format!("of {}, {}", manifest.parts_told(), manifest.created)),
+        ));
         let merged = stages.last::<MergedProfile>("merge");
         lines.push((
             "merge".into(),

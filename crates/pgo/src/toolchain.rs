@@ -4,7 +4,6 @@
 //! [`LlvmProfdata`] whose LLVM major versions are equal. It must not
 //! accept a tool by its name: the first one on PATH is often years older than the compiler.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::assets;
 use crate::error::{Error, Result};
+use crate::llvm;
 
 /// Names an `llvm-profdata` to use before all others.
 pub const LLVM_PROFDATA_VARIABLE: &str = "LLVM_PROFDATA";
@@ -83,7 +83,7 @@ impl Compiler {
     /// # Errors
     /// [`Error::Tool`] when the version does not begin with a number.
     pub fn llvm_major(&self) -> Result<u32> {
-        major(&self.llvm).ok_or_else(|| Error::Tool {
+        llvm::major(&self.llvm).ok_or_else(|| Error::Tool {
             message: format!("`{}` is not an LLVM version", self.llvm),
             hint: "use a released rustc".into(),
         })
@@ -130,11 +130,6 @@ pub(crate) fn inherited_selection(directory: &Path) -> Option<&'static str> {
         .then_some("RUSTUP_TOOLCHAIN")
 }
 
-/// The number before the first dot.
-fn major(version: &str) -> Option<u32> {
-    version.split('.').next()?.parse().ok()
-}
-
 /// An `llvm-profdata` whose LLVM has the compiler's major version.
 #[derive(Debug, Clone)]
 pub struct LlvmProfdata {
@@ -146,41 +141,24 @@ pub struct LlvmProfdata {
 
 impl LlvmProfdata {
     /// Looks in `LLVM_PROFDATA`, the sysroot (rustup's `llvm-tools`), PATH under the versioned
-    /// and the plain name, and among the tools that `cargo xtask setup` fetched.
+    /// and the plain name, and among the tools that were fetched.
     ///
     /// # Errors
     /// [`Error::Tool`] naming what was found and why it does not fit.
     pub fn find(compiler: &Compiler) -> Result<Self> {
-        let major = compiler.llvm_major()?;
-        if let Some(chosen) = std::env::var_os(LLVM_PROFDATA_VARIABLE) {
-            return Self::chosen(&chosen, major);
-        }
-        let mut rejected = Vec::new();
-        for candidate in candidates(compiler, major) {
-            match Self::at(&candidate) {
-                Ok(tool) if tool.major() == Some(major) => return Ok(tool),
-                Ok(tool) => rejected.push(format!(
-                    "`{}` is LLVM {}",
-                    candidate.display(),
-                    tool.version
-                )),
-                Err(reason) => rejected.push(reason),
-            }
-        }
-        let found = if rejected.is_empty() {
-            "none was found".into()
-        } else {
-            rejected.join("; ")
+        const KIND: llvm::Kind = llvm::Kind {
+            name: "llvm-profdata",
+            variable: LLVM_PROFDATA_VARIABLE,
+            before_version: "LLVM version ",
+            prove: |_| Ok(()),
         };
-        Err(Error::Tool {
-            message: format!(
-                "no llvm-profdata fits rustc's LLVM {}: {found}",
-                compiler.llvm
-            ),
-            hint: format!(
-                "run `cargo xtask setup`, or set {LLVM_PROFDATA_VARIABLE} to an LLVM {major} llvm-profdata"
-            ),
-        })
+        let major = compiler.llvm_major()?;
+        let next = format!(
+            "fetch one with the command `setup`, or set {LLVM_PROFDATA_VARIABLE} to an LLVM {major} llvm-profdata"
+        );
+        let llvm::Program { path, version } =
+            KIND.find(compiler, || candidates(compiler, major), next)?;
+        Ok(Self { path, version })
     }
 
     /// [`Self::find`], and where there is none, what setup does: say so, fetch it, look again.
@@ -205,54 +183,6 @@ impl LlvmProfdata {
             }
             other => other,
         }
-    }
-
-    /// The user's own choice is taken or refused, never passed over in silence.
-    fn chosen(path: &OsStr, major: u32) -> Result<Self> {
-        let hint = format!(
-            "{LLVM_PROFDATA_VARIABLE} must name an llvm-profdata of LLVM {major}, or be unset"
-        );
-        let tool = Self::at(Path::new(path)).map_err(|message| Error::Tool {
-            message,
-            hint: hint.clone(),
-        })?;
-        if tool.major() == Some(major) {
-            return Ok(tool);
-        }
-        Err(Error::Tool {
-            message: format!(
-                "`{}` is LLVM {}, but rustc writes profiles of LLVM {major}",
-                tool.path.display(),
-                tool.version
-            ),
-            hint,
-        })
-    }
-
-    fn at(path: &Path) -> Result<Self, String> {
-        let output = Command::new(path)
-            .arg("--version")
-            .output()
-            .map_err(|error| format!("cannot run `{}`: {error}", path.display()))?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let version = text
-            .split("LLVM version ")
-            .nth(1)
-            .and_then(|rest| rest.split_whitespace().next());
-        match version {
-            Some(version) => Ok(Self {
-                path: path.to_owned(),
-                version: version.to_owned(),
-            }),
-            None => Err(format!(
-                "`{} --version` names no LLVM version",
-                path.display()
-            )),
-        }
-    }
-
-    fn major(&self) -> Option<u32> {
-        major(&self.version)
     }
 }
 

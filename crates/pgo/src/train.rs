@@ -2,13 +2,14 @@
 //!
 //! Takes an [`Instrumented`] binary and a workload; gives a [`WorkloadProfile`] that is not empty.
 //! A run that ends otherwise than declared, or leaves no profile, is an error: a profile of half a
-//! run optimises for half a program.
+//! run optimises for half a program. So a server is asked to end, and must end by itself.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use inferno_measure::process::{Command, ExitKind, Finished, Stdin};
+use inferno_measure::process::{self, Command, ExitKind, Finished, Stdin, Undriven};
+use inferno_measure::scenario::Server;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{Artifact, Counters};
@@ -77,9 +78,20 @@ impl WorkloadProfile {
         if files.is_empty() {
             return Ok(None);
         }
-        let inputs = Weighted::equally(&files);
-        let path = raw.with_extension("profdata");
-        tool.merge_into(&inputs, &path)?;
+        Self::of_files(name, &files, raw.with_extension("profdata"), tool)
+    }
+
+    /// Merges `files` into `path`; `None` where nothing was counted.
+    ///
+    /// # Errors
+    /// [`Error::Verification`] when one of them is unusable: none is passed over.
+    pub(crate) fn of_files(
+        name: &str,
+        files: &[PathBuf],
+        path: PathBuf,
+        tool: &LlvmProfdata,
+    ) -> Result<Option<Self>> {
+        tool.merge_into(&Weighted::equally(files), &path)?;
         let counts_total = tool.counts(&path)?.total();
         let profile = Self {
             name: name.to_owned(),
@@ -117,9 +129,8 @@ pub fn run(
 ) -> Result<WorkloadProfile> {
     instrumented.artifact().check()?;
     recreate(raw)?;
-    let finished = command(spec, workload, instrumented, env, raw)?.run()?;
-    check_end(workload, &finished)?;
-    check_answers(workload, &finished)?;
+    let process = command(spec, workload, instrumented, env, raw)?;
+    let finished = carry_out(spec, workload, env, process)?;
     let profile = WorkloadProfile::gather(&workload.name, raw, tool)?;
     let wall_s = finished.wall_ns as f64 / 1e9;
     profile
@@ -131,22 +142,48 @@ pub fn run(
         .ok_or_else(|| no_profile(&workload.name))
 }
 
+/// Runs a workload with `process`, after what it wants before and with what asks it where it serves;
+/// accepts its end only as it is declared.
+///
+/// # Errors
+/// [`Error::Training`].
+pub(crate) fn carry_out(
+    spec: &Spec,
+    workload: &Train,
+    env: &BTreeMap<String, String>,
+    process: Command,
+) -> Result<Finished> {
+    prepare(spec, workload, env)?;
+    let finished = match workload.server() {
+        Some(server) => serve(spec, workload, &server, process, env)?,
+        None => process.run()?,
+    };
+    check_end(workload, &finished)?;
+    check_answers(workload, &finished)?;
+    Ok(finished)
+}
+
 /// The raw profiles in `directory` and below, sorted.
 ///
 /// # Errors
 /// [`Error::Io`] naming the directory.
 pub fn raw_files(directory: &Path) -> Result<Vec<PathBuf>> {
+    files_of_kind(directory, "profraw")
+}
+
+/// The files in `directory` and below whose names end in `.kind`, sorted.
+///
+/// # Errors
+/// [`Error::Io`] naming the directory.
+pub(crate) fn files_of_kind(directory: &Path, kind: &str) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(Error::io("read", directory))? {
         let entry = entry.map_err(Error::io("read", directory))?;
         let path = entry.path();
         // Not through links: one may lead back up.
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            files.extend(raw_files(&path)?);
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "profraw")
-        {
+        if entry.file_type().is_ok_and(|found| found.is_dir()) {
+            files.extend(files_of_kind(&path, kind)?);
+        } else if path.extension().is_some_and(|extension| extension == kind) {
             files.push(path);
         }
     }
@@ -199,15 +236,60 @@ pub(crate) fn process(
         None if workload.requests.is_empty() => Stdin::Null,
         None => Stdin::Bytes(request_lines(workload)?.into_bytes()),
     };
-    let mut command = launcher
+    let command = launcher
         .args(&workload.args)
         .directory(&spec.directory)
         .stdin(stdin)
         .timeout(workload.timeout);
-    for (name, value) in env.iter().chain(&workload.env) {
-        command = command.env(name, value);
+    Ok(surrounded(workload, command, env))
+}
+
+/// The workload's environment for one of its commands.
+fn surrounded(workload: &Train, command: Command, env: &BTreeMap<String, String>) -> Command {
+    env.iter()
+        .chain(&workload.env)
+        .fold(command, |command, (name, value)| command.env(name, value))
+}
+
+/// Runs the command that the workload wants before it.
+///
+/// # Errors
+/// [`Error::Training`] when it does not end with exit code 0.
+pub(crate) fn prepare(spec: &Spec, workload: &Train, env: &BTreeMap<String, String>) -> Result<()> {
+    let Some(command) = Command::declared(&workload.prepare, &spec.directory) else {
+        return Ok(());
+    };
+    let command = surrounded(workload, command, env).timeout(workload.timeout);
+    let finished = command.run()?;
+    if finished.success() {
+        return Ok(());
     }
-    Ok(command)
+    let ended = format!(
+        "could not be prepared: `prepare` ended with {}",
+        finished.status
+    );
+    let hint = "run the command by hand, in the spec's directory";
+    Err(failed(workload, &ended, &said(&finished), hint))
+}
+
+/// Runs a workload that serves; gives what became of the server.
+fn serve(
+    spec: &Spec,
+    workload: &Train,
+    server: &Server,
+    command: Command,
+    env: &BTreeMap<String, String>,
+) -> Result<Finished> {
+    let driver = Command::declared(&server.driver, &spec.directory)
+        .ok_or_else(|| Error::Internal("a server without a driver".into()))?;
+    let driver = surrounded(workload, driver, env);
+    match process::drive(command, driver, server, workload.timeout)? {
+        Ok(driven) => Ok(driven.server),
+        Err(Undriven { problem, output }) => {
+            let hint = "`ready` must tell when the server can be asked, and `driver` must end with exit code 0";
+            Err(failed(workload, &problem, &output, hint))
+        }
+    }
 }
 
 fn request_lines(workload: &Train) -> Result<String> {
@@ -233,14 +315,14 @@ fn check_end(workload: &Train, finished: &Finished) -> Result<()> {
         ),
         ExitKind::Signal(signal) => (
             format!("was killed by signal {signal}"),
-            "a killed process writes no profile: let it end by itself (a server: end it with its own stop request)",
+            "a killed process writes no profile: let it end by itself; a server must catch its `stop` signal and return from main",
         ),
         ExitKind::Code(code) => (
             format!("ended with exit code {code}, expected {}", workload.exit),
             "mend the workload, or declare the code with `exit`",
         ),
     };
-    Err(failed(workload, &ended, finished, hint))
+    Err(failed(workload, &ended, &said(finished), hint))
 }
 
 /// A worker that answers with an error has trained its error path.
@@ -261,14 +343,19 @@ fn check_answers(workload: &Train, finished: &Finished) -> Result<()> {
     Err(failed(
         workload,
         "left requests unanswered, or answered with an error",
-        finished,
+        &said(finished),
         hint,
     ))
 }
 
-fn failed(workload: &Train, ended: &str, finished: &Finished, hint: &str) -> Error {
+/// All that a process wrote.
+fn said(finished: &Finished) -> String {
     let mut said = String::from_utf8_lossy(&finished.stdout).into_owned();
     said.push_str(&String::from_utf8_lossy(&finished.stderr));
+    said
+}
+
+fn failed(workload: &Train, ended: &str, said: &str, hint: &str) -> Error {
     let lines: Vec<&str> = said.lines().collect();
     let tail = lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n  ");
     let message = if tail.is_empty() {
@@ -283,7 +370,8 @@ fn failed(workload: &Train, ended: &str, finished: &Finished, hint: &str) -> Err
     }
 }
 
-fn no_profile(workload: &str) -> Error {
+/// A run that counted nothing.
+pub(crate) fn no_profile(workload: &str) -> Error {
     Error::Verification {
         check: "training-profile",
         message: format!("training workload `{workload}` left no profile, or an empty one"),

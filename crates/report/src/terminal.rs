@@ -7,12 +7,15 @@
 mod layout;
 mod paint;
 
+use inferno_measure::audit::Findings;
 use inferno_measure::comparison::Comparison;
+use inferno_measure::comparison::hosts::HostComparison;
+use inferno_measure::ladder::Ladder;
 use inferno_measure::record::{Record, Suitability};
 
-use crate::comparison;
 use crate::document::{Block, Document, Standing, Text, Tone};
 use crate::sections::{self, Extent};
+use crate::{audit, comparison, hosts, ladder};
 use paint::Painter;
 pub(crate) use paint::readable;
 
@@ -36,6 +39,21 @@ pub fn terminal(record: &Record, width: usize, style: Style) -> String {
 /// The answer of a comparison, for a terminal of `width` columns.
 pub fn comparison_terminal(comparison: &Comparison, width: usize, style: Style) -> String {
     laid_out(&comparison::document(comparison), width, style)
+}
+
+/// An audit, for a terminal of `width` columns.
+pub fn audit_terminal(findings: &Findings, width: usize, style: Style) -> String {
+    laid_out(&audit::document(findings), width, style)
+}
+
+/// The answer of one pair on several hosts, for a terminal of `width` columns.
+pub fn hosts_terminal(comparison: &HostComparison, width: usize, style: Style) -> String {
+    laid_out(&hosts::document(comparison), width, style)
+}
+
+/// A ladder for a terminal of `width` columns.
+pub fn ladder_terminal(ladder: &Ladder, width: usize, style: Style) -> String {
+    laid_out(&ladder::document(ladder), width, style)
 }
 
 /// A document for a terminal of `width` columns.

@@ -3,19 +3,6 @@
 //! Every guard has a test that makes it fire; each checks the exit code and that a next step is
 //! named. All build something, so all are named `slow_…`.
 
-mod calibrate;
-mod compare;
-mod criterion;
-mod doctor;
-mod flags;
-mod guards;
-mod hostile;
-mod instructions;
-mod interruption;
-mod layout_control;
-mod layouts;
-mod options;
-mod predict;
-mod profiles;
-mod verdicts;
+mod built;
+mod measured;
 mod xtask;

@@ -45,18 +45,27 @@ impl Outcome {
     }
 }
 
-/// A run of `cargo xtask pgo …` that is being prepared.
-pub(crate) fn pgo<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+/// A run of `cargo xtask NAME …` that is being prepared, without the variables of the outer build.
+pub(crate) fn xtask(name: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command.arg("pgo").args(args);
+    command.arg(name);
     for variable in [
         "RUSTFLAGS",
         "CARGO_ENCODED_RUSTFLAGS",
         "BENCH_MODEL_PATH",
         "LLVM_PROFDATA",
+        "LLVM_BOLT",
+        "INFERNO_CLANG",
     ] {
         command.env_remove(variable);
     }
+    command
+}
+
+/// A run of `cargo xtask pgo …` that is being prepared.
+pub(crate) fn pgo<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+    let mut command = xtask("pgo");
+    command.args(args);
     command
 }
 

@@ -40,10 +40,39 @@ const UNKNOWN: &str = "not known";
 pub(super) fn differences(older: &Record, newer: &Record) -> Vec<Difference> {
     let mut found = Found::default();
     host(&older.host, &newer.host, &mut found);
-    build(older, newer, &mut found);
-    inputs(older, newer, &mut found);
-    workloads(older, newer, &mut found);
+    beside_the_machine(older, newer, &mut found);
     found.0
+}
+
+/// What differs in how two records were made, whatever machines they were made on.
+pub(super) fn beside_the_machine(older: &Record, newer: &Record, found: &mut Found) {
+    build(older, newer, found);
+    inputs(older, newer, found);
+    workloads(older, newer, found);
+}
+
+/// Whether two records are of the same pair of programs.
+pub(super) fn programs(a: &Record, b: &Record, found: &mut Found) {
+    type Arm = fn(&Record) -> &Artifact;
+    let arms: [(&str, Arm); 2] = [
+        ("program of the baselines", |record| {
+            &record.artifacts.baseline
+        }),
+        ("program of the candidates", |record| {
+            &record.artifacts.candidate
+        }),
+    ];
+    for (what, arm) in arms {
+        let [one, other] = [arm(a), arm(b)];
+        let same_code = one.text_sha256.is_some() && one.text_sha256 == other.text_sha256;
+        let weight = if same_code {
+            Weight::Told
+        } else {
+            Weight::Obstacle
+        };
+        let hashes = [one, other].map(|artifact| Some(short(&artifact.sha256)));
+        found.add(what, weight, hashes);
+    }
 }
 
 /// The differences that were found so far.
@@ -97,7 +126,9 @@ fn build(older: &Record, newer: &Record, found: &mut Found) {
     let compilers = [older, newer].map(|record| {
         let toolchain = record.toolchain.as_ref()?;
         let (rustc, llvm) = (&toolchain.rustc, &toolchain.llvm);
-        Some(format!("{rustc}, LLVM {llvm}, {}", toolchain.target))
+        let clang = toolchain.c.as_ref().map(|c| format!(", clang {}", c.clang));
+        let clang = clang.unwrap_or_default();
+        Some(format!("{rustc}, LLVM {llvm}, {}{clang}", toolchain.target))
     });
     found.add("compilers", Weight::Obstacle, compilers);
     let flags = |artifact: fn(&Record) -> &Artifact| {

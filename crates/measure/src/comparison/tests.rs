@@ -22,7 +22,13 @@ fn noise(seed: u64, sd: f64) -> impl FnMut() -> f64 {
 }
 
 /// A record whose machine is `drift` slower, with a candidate of `effect` and its own noise.
-fn record(baseline: char, candidate: char, effect: f64, drift: f64, seed: u64) -> Record {
+pub(super) fn record(
+    baseline: char,
+    candidate: char,
+    effect: f64,
+    drift: f64,
+    seed: u64,
+) -> Record {
     let mut noise = noise(seed, 0.004);
     let restarts: Vec<[f64; 3]> = (0..RESTARTS)
         .map(|_| {
@@ -303,13 +309,18 @@ fn surrounded(mut record: Record, candidate: Surroundings) -> Record {
     judge_again(&record)
 }
 
-#[test]
-fn a_scenario_that_its_own_record_does_not_trust_gives_no_answer() {
-    let plain = || record('a', 'c', 0.9, 1.0, 12);
+/// The record with a load beside its candidate's turns, judged again.
+pub(super) fn surrounded_by_others(record: Record) -> Record {
     let elsewhere = Surroundings {
         busy_ns: Some(2_000_000_000),
         ..QUIET
     };
+    surrounded(record, elsewhere)
+}
+
+#[test]
+fn a_scenario_that_its_own_record_does_not_trust_gives_no_answer() {
+    let plain = || record('a', 'c', 0.9, 1.0, 12);
     let mut too_few_layouts = plain();
     too_few_layouts.judging.layouts = Some(16);
     for (number, restart) in (0..).zip(&mut too_few_layouts.scenarios[0].samples.restarts) {
@@ -325,7 +336,7 @@ fn a_scenario_that_its_own_record_does_not_trust_gives_no_answer() {
     let trusted = compared(&older, &surrounded(plain(), QUIET));
     assert_eq!(trusted.rows[0].verdict, Verdict::Faster);
     for (spoilt, why) in [
-        (surrounded(plain(), elsewhere), "during the turns of"),
+        (surrounded_by_others(plain()), "during the turns of"),
         (
             surrounded(plain(), Surroundings { stops: 1, ..QUIET }),
             "stopped from outside",

@@ -122,11 +122,11 @@ fn remedy(decision: &Decision, pairing: Pairing) -> Option<String> {
     }
     let way = match pairing {
         Pairing::Unpaired => {
-            "measure the two programs side by side: cargo xtask compare OLD NEW -- ARGS…; \
+            "measure the two programs side by side: `compare OLD NEW -- ARGS…`; \
              or state what the machine's drift is with --drift, when you know it"
         }
         Pairing::Bridged => {
-            "measure the two programs side by side: cargo xtask compare OLD NEW --spec FILE; \
+            "measure the two programs side by side: `compare OLD NEW --spec FILE`; \
              or make both records with a larger --budget"
         }
         Pairing::Paired => return decision.remedy.clone(),

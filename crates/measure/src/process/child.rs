@@ -19,7 +19,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::host::core_for_pinning;
-use crate::scenario::Pin;
+use crate::scenario::{Pin, Stop};
 
 /// Time to read what is left in the pipes once the whole group is dead.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -202,6 +202,24 @@ impl Child {
         let stdin = self.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
         stdin.write_all(bytes)?;
         stdin.flush()
+    }
+
+    /// Asks the child's group to end by itself.
+    pub(crate) fn ask_to_end(&self, stop: Stop) {
+        let signal = match stop {
+            Stop::Interrupt => Kill::INT,
+            Stop::Terminate => Kill::TERM,
+            Stop::HangUp => Kill::HUP,
+        };
+        group::send(self.pid, signal);
+    }
+
+    /// Kills the child and gives all that it wrote: standard output, then standard error.
+    pub(crate) fn kill_for_output(&mut self) -> Vec<u8> {
+        self.kill();
+        let streams = [&mut self.stdout, &mut self.stderr];
+        let captured = streams.into_iter().flatten();
+        captured.flat_map(Capture::take).collect()
     }
 
     /// Kills the child and gives all that it wrote to standard error.

@@ -61,6 +61,21 @@ pub struct Toolchain {
     pub llvm_profdata: Option<String>,
     /// Target triple.
     pub target: String,
+    /// What compiled the C and C++ code of build scripts; absent where it was left as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub c: Option<CCompiler>,
+}
+
+/// The clang that compiled C and C++ for every arm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct CCompiler {
+    /// clang's version.
+    pub clang: String,
+    /// The flags of the instrumented binary alone; empty when there is none.
+    pub instrumented_flags: Vec<String>,
+    /// The flags of the candidate alone; empty when it has no profile.
+    pub candidate_flags: Vec<String>,
 }
 
 /// The binaries of a run.
@@ -140,6 +155,65 @@ pub struct Profile {
     /// made before this was gathered.
     #[serde(default)]
     pub hottest: Vec<HotFunction>,
+    /// Where it came from; `None` in records that do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<ProfileSource>,
+}
+
+/// Where the candidate's profile came from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ProfileSource {
+    /// The declared training of this run.
+    Training,
+    /// A profile that was merged elsewhere.
+    Elsewhere,
+    /// The profile that is kept beside the spec.
+    Stored(Stored),
+}
+
+/// A profile that is kept beside its spec.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Stored {
+    /// SHA-256 of the manifest, which says what the profile was made of.
+    pub manifest_sha256: String,
+    /// When the profile was stored (RFC 3339, UTC).
+    pub created: String,
+    /// The commit that was checked out then.
+    pub commit: Option<String>,
+    /// Whether the program has changed since.
+    pub sources: Sources,
+    /// How far it is from a fresh training; `None` where no training is declared.
+    pub staleness: Option<Staleness>,
+}
+
+/// Whether the sources are those of a stored profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Sources {
+    /// Every local file is the same.
+    Unchanged,
+    /// A local file is another.
+    Changed,
+}
+
+/// How far a stored profile is from one of a fresh training; shares from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Staleness {
+    /// Share of the stored counts in functions that are gone or have another control flow.
+    pub counts_discarded_share: f64,
+    /// Functions that the fresh training ran and the stored profile does not know.
+    pub functions_missing: u64,
+    /// Their share of the fresh counts.
+    pub counts_missing_share: f64,
+    /// Overlap of the stored profile with the fresh one.
+    pub training_overlap: f64,
+    /// The limit for the largest of the three shares, where the overlap counts as what it lacks.
+    pub limit: f64,
 }
 
 /// A function that the training ran often, and what the profile made of it.

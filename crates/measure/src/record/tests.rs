@@ -136,6 +136,11 @@ fn full() -> Record {
             llvm: "22.1.2".to_owned(),
             llvm_profdata: Some("22.1.8".to_owned()),
             target: "x86_64-unknown-linux-gnu".to_owned(),
+            c: Some(CCompiler {
+                clang: "22.1.8".to_owned(),
+                instrumented_flags: vec!["-fprofile-generate=$OUT/raw".to_owned()],
+                candidate_flags: vec!["-fprofile-use=$OUT/a.profdata".to_owned()],
+            }),
         }),
         artifacts: Artifacts {
             baseline: artifact.clone(),
@@ -361,6 +366,19 @@ fn profile() -> Profile {
             },
             candidate: FunctionCode::InlinedOrGone,
         }],
+        source: Some(ProfileSource::Stored(Stored {
+            manifest_sha256: "66".repeat(32),
+            created: "2026-01-02T03:04:05Z".to_owned(),
+            commit: None,
+            sources: Sources::Changed,
+            staleness: Some(Staleness {
+                counts_discarded_share: 0.001,
+                functions_missing: 3,
+                counts_missing_share: 0.02,
+                training_overlap: 0.97,
+                limit: 0.1,
+            }),
+        })),
     }
 }
 
@@ -442,6 +460,7 @@ fn names_of_the_documented_fields_are_fixed() {
         "/profile/functions_covered",
         "/profile/counts_discarded_share",
         "/profile/holdout_overlap",
+        "/profile/source/stored/staleness/training_overlap",
         "/scenarios/0/name",
         "/scenarios/0/group",
         "/scenarios/0/kind",

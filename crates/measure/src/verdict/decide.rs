@@ -44,7 +44,7 @@ pub(crate) enum Trust {
 
 /// δ on the scale of ln ratios, the same both ways, so that swapping the arms inverts the
 /// verdict: "inside ±δ" is from 1 ÷ (1 + δ) to 1 + δ.
-pub(super) fn log_threshold(judging: &Judging) -> f64 {
+pub(crate) fn log_threshold(judging: &Judging) -> f64 {
     judging.threshold.ln_1p()
 }
 
@@ -253,11 +253,13 @@ fn whole_minutes(seconds: f64) -> u64 {
     (seconds / 60.0).ceil().max(1.0) as u64
 }
 
-fn ratios(interval: &Interval) -> String {
+/// The bounds of an interval of ln ratios, for people.
+pub(crate) fn ratios(interval: &Interval) -> String {
     format!("{:.4} … {:.4}", interval.low.exp(), interval.high.exp())
 }
 
-fn percent(share: f64) -> String {
+/// A share that somebody chose, for people.
+pub(crate) fn percent(share: f64) -> String {
     let text = format!("{:.2}", share * 100.0);
     format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }

@@ -41,6 +41,8 @@ fn declared() -> Declared {
         inputs: Vec::new(),
         timeout: std::time::Duration::ZERO,
         exit: 0,
+        prepare: Vec::new(),
+        server: None,
         class: Vec::new(),
         role: Role::Primary,
         expect: None,

@@ -58,6 +58,8 @@ pub(crate) fn warm(name: &str, mode: &str) -> Scenario {
         inputs: Vec::new(),
         timeout: Duration::from_mins(1),
         exit: 0,
+        prepare: Vec::new(),
+        server: None,
         class: Vec::new(),
         role: Role::Primary,
         expect: None,

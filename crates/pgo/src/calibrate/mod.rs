@@ -5,7 +5,6 @@
 
 pub mod inputs;
 pub mod programs;
-mod sources;
 pub mod tables;
 
 use std::path::{Path, PathBuf};
@@ -15,9 +14,11 @@ use inferno_measure::Error as MeasureError;
 use inferno_measure::record::Record;
 use inferno_measure::verdict::judge_again;
 
+use crate::cargo::Resolution;
 use crate::compare::programs::file_name;
 use crate::error::{Error, Result};
-use crate::pipeline::{self, CriterionStage, NullRebuild, Options};
+use crate::pipeline::{self, CriterionStage, Options};
+use crate::registry;
 use crate::session::{Baseline, Patience, Session};
 use crate::spec::Spec;
 use crate::stage::Reuse;
@@ -86,7 +87,7 @@ impl Calibration {
     /// Every [`Error`] of the pipeline.
     pub fn prepare(&self, program: &Program) -> Result<Evidence> {
         let Ready { spec, out } = self.ready(program)?;
-        let mut session = Session::open(spec, &out, Reuse::Unchanged)?;
+        let mut session = Session::open(spec, &out, Reuse::Unchanged, Resolution::default())?;
         session.restrict(&[program.scenario().to_owned()])?;
         let baseline = session.baseline()?;
         let instrumented = session.instrument()?;
@@ -107,18 +108,11 @@ impl Calibration {
         let evidence = self.prepare(program)?;
         let Ready { spec, out } = self.ready(program)?;
         let finished = pipeline::run(&Options {
-            spec,
-            out,
             budget,
-            reuse: Reuse::Unchanged,
             samples,
-            null_rebuild: NullRebuild::Left,
-            turn_requests: None,
             only: vec![program.scenario().to_owned()],
-            profile: None,
-            layouts: None,
-            instructions: None,
             criterion: CriterionStage::Skipped,
+            ..Options::new(spec, out)
         })?;
         let row = row(program, &finished.record, &evidence)?;
         calibration::put(&self.rows_file(), row.clone())?;
@@ -143,7 +137,7 @@ impl Calibration {
         // Other statistics may have judged it: the row is what the samples say.
         let record = judge_again(&record);
         let out = path.parent().unwrap_or(Path::new("."));
-        let mut session = Session::open(spec, out, Reuse::Unchanged)?;
+        let mut session = Session::open(spec, out, Reuse::Unchanged, Resolution::default())?;
         let baseline = session.baseline()?;
         if baseline.artifact().sha256 != record.artifacts.baseline.sha256 {
             return Err(Error::Usage {
@@ -179,7 +173,7 @@ impl Calibration {
                 return Ok(Ready { spec, out });
             }
             Source::Package(package) => (
-                sources::provide(&calibration.join("sources"), package, &directory)?,
+                registry::provide(&calibration.join("sources"), package, &directory)?,
                 package,
             ),
             Source::Control(_) => (calibration.join("controls/Cargo.toml"), "controls"),

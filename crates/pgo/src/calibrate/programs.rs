@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::inputs::Generator;
 use crate::error::{Error, Result};
+use crate::init::{list, quoted};
 
 /// The seeds of the two inputs: training must not see what is measured.
 const SEEDS: [(&str, u64); 2] = [("train", 1), ("holdout", 2)];
@@ -167,11 +168,6 @@ impl Program {
     /// The spec of a program that brings none: one training process, one cold scenario on one core,
     /// as all of them are called with one busy thread.
     pub fn spec_text(&self, manifest: &str, package: &str, inputs: &[String; 2]) -> String {
-        let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
-        let list = |values: &[String]| {
-            let quoted: Vec<String> = values.iter().map(|value| quoted(value)).collect();
-            format!("[{}]", quoted.join(", "))
-        };
         let bin = self.bin.as_deref().or(self.control.as_deref());
         let mut text = format!(
             "# Written by `cargo xtask calibrate`.\nname = {}\n\n[target]\nmanifest = {}\npackage = {}\nbin = {}\nfeatures = {}\n\n[judge]\nthreshold = 0.01\nrestarts = 8\n",

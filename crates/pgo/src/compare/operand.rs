@@ -13,14 +13,14 @@ use super::criterion;
 use crate::error::{Error, Result};
 
 /// Where an output directory keeps its record.
-const RECORD: &str = "record.json";
+pub(super) const RECORD: &str = "record.json";
 
 /// One side of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operand {
     /// A file that can be run.
     Program(PathBuf),
-    /// A record that `cargo xtask pgo` or `cargo xtask compare` wrote.
+    /// A record that the main job or `compare` wrote.
     Record(PathBuf),
     /// A baseline in Criterion's directory.
     Baseline {
@@ -163,7 +163,7 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-fn usage(message: String, hint: &str) -> Error {
+pub(super) fn usage(message: String, hint: &str) -> Error {
     Error::Usage {
         message,
         hint: hint.to_owned(),

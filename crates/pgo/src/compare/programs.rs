@@ -21,6 +21,7 @@ use super::surroundings;
 use crate::artifact::{Artifact, Counters};
 use crate::assemble;
 use crate::assets::Assets;
+use crate::cargo::Network;
 use crate::digest::{self, Key};
 use crate::error::{Error, Result};
 use crate::output::{Layout, OutputDir};
@@ -372,6 +373,8 @@ fn command_task(command: &CommandLine, name: &str) -> Result<Task> {
             inputs: files,
             timeout: command.timeout,
             exit: command.exit,
+            prepare: Vec::new(),
+            server: None,
             class: Vec::new(),
             role: Role::Primary,
             expect: None,
@@ -409,7 +412,8 @@ fn check_name(name: &str) -> Result<()> {
 
 fn spec_task(spec: &Spec, only: &[String]) -> Result<Task> {
     spec.check_names(only)?;
-    let assets = Assets::provide(spec)?;
+    spec.check_filled_in()?;
+    let assets = Assets::provide(spec, Network::Used)?;
     let mut scenarios = assets.scenarios_of(spec);
     scenarios.retain(|scenario| only.is_empty() || only.contains(&scenario.name));
     if scenarios.is_empty() {

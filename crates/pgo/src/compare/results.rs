@@ -99,7 +99,7 @@ pub fn baselines(older: (&Path, &str), newer: (&Path, &str), rule: &Rule) -> Res
 }
 
 /// A record that agrees with its samples.
-fn read(path: &Path, obstacles: Obstacles, notes: &mut Vec<String>) -> Result<Record> {
+pub(super) fn read(path: &Path, obstacles: Obstacles, notes: &mut Vec<String>) -> Result<Record> {
     let record = Record::read(path)?;
     let Some(contradiction) = record.contradiction() else {
         return Ok(record);

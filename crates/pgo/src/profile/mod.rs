@@ -3,4 +3,5 @@
 pub mod counts;
 pub mod names;
 pub mod profdata;
+pub mod records;
 pub mod used;

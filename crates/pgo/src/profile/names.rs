@@ -18,20 +18,29 @@ const SEPARATOR: u8 = 1;
 /// # Errors
 /// [`Error::Verification`] when the section is missing, compressed or damaged.
 pub fn read(path: &Path) -> Result<HashSet<String>> {
-    let refused = |message: &str| Error::Verification {
-        check: "instrumented-names",
-        message: format!("`{}`: {message}", path.display()),
-        hint: "build it with `cargo xtask pgo instrument`".into(),
-    };
+    let data = section(path, "__llvm_prf_names")?;
+    parse(&data).ok_or_else(|| refused(path, "its names are compressed or damaged"))
+}
+
+/// The content of the binary's section `name`.
+pub(super) fn section(path: &Path, name: &str) -> Result<Vec<u8>> {
     let content = std::fs::read(path).map_err(Error::io("read", path))?;
-    let file = object::File::parse(&*content).map_err(|error| refused(&error.to_string()))?;
+    let file = object::File::parse(&*content).map_err(|error| refused(path, &error.to_string()))?;
     let section = file
-        .section_by_name("__llvm_prf_names")
-        .ok_or_else(|| refused("it counts nothing"))?;
+        .section_by_name(name)
+        .ok_or_else(|| refused(path, "it counts nothing"))?;
     let data = section
         .data()
-        .map_err(|error| refused(&error.to_string()))?;
-    parse(data).ok_or_else(|| refused("its names are compressed or damaged"))
+        .map_err(|error| refused(path, &error.to_string()))?;
+    Ok(data.to_owned())
+}
+
+pub(super) fn refused(path: &Path, message: &str) -> Error {
+    Error::Verification {
+        check: "instrumented-names",
+        message: format!("`{}`: {message}", path.display()),
+        hint: "build it with the step `instrument`".into(),
+    }
 }
 
 /// Chunks of `uleb(size) uleb(compressed size, 0 where plain) names`, with zero padding between.

@@ -47,6 +47,14 @@ const REFUSALS: [&str; 9] = [
     "failed to load profile",
 ];
 
+/// The function that `message` says the profile does not know.
+pub(crate) fn missing_function(message: &str) -> Option<&str> {
+    MISSING
+        .captures(message)?
+        .get(1)
+        .map(|function| function.as_str())
+}
+
 impl ProfileUse {
     /// Reads compiler messages. Functions compiled in several units count once, with the largest
     /// loss.
@@ -59,8 +67,8 @@ impl ProfileUse {
                 let discarded = found[2].parse().unwrap_or(u64::MAX);
                 let most = mismatched.entry(found[1].to_owned()).or_default();
                 *most = discarded.max(*most);
-            } else if let Some(found) = MISSING.captures(message) {
-                missing.insert(found[1].to_owned());
+            } else if let Some(function) = missing_function(message) {
+                missing.insert(function.to_owned());
             } else if REFUSALS.iter().any(|refusal| message.contains(refusal)) {
                 unreadable.push(message.to_owned());
             }
@@ -74,6 +82,16 @@ impl ProfileUse {
                 .fold(0, |sum, &count| sum.saturating_add(count)),
             unreadable,
         }
+    }
+
+    /// Both together, of two parts of a program.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.functions_mismatched += other.functions_mismatched;
+        self.functions_missing += other.functions_missing;
+        self.counts_discarded = self.counts_discarded.saturating_add(other.counts_discarded);
+        self.unreadable.extend(other.unreadable.iter().cloned());
+        self
     }
 
     /// Discarded counts as a share of the profile's total.
@@ -102,6 +120,17 @@ mod tests {
         assert_eq!(used.counts_discarded, 212_247_807);
         assert!(used.unreadable.is_empty());
         assert!((used.discarded_share(424_495_614) - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn losses_of_both_languages_add_up() {
+        let of = |functions_mismatched, counts_discarded| ProfileUse {
+            functions_mismatched,
+            counts_discarded,
+            ..ProfileUse::default()
+        };
+        assert_eq!(of(1, 5).and(&of(2, 10)), of(3, 15));
+        assert_eq!(of(1, 5).and(&of(0, u64::MAX)), of(1, u64::MAX));
     }
 
     #[test]

@@ -107,11 +107,7 @@ fn link_below(
     seeds: RangeInclusive<u32>,
     progress: &mut Progress,
 ) -> Result<Vec<Relinked>> {
-    let archive = scratch.join("captured.tar");
-    progress.note(&format!("what {} is linked from", arm.name()));
-    let captured = cargo::capture_link(workshop, arm, &archive, progress)?;
-    same_code(&captured, artifact, arm.name())?;
-    let link = Link::open(&archive, &captured, &workshop.compiler, scratch)?;
+    let link = open_link(scratch, workshop, arm, artifact, progress)?;
     let executable = workshop.spec.target().executable();
     (0..)
         .zip(seeds)
@@ -123,6 +119,24 @@ fn link_below(
             link.layout(seed, &to)
         })
         .collect()
+}
+
+/// What the arm is linked from, proved to be its own; its last crate is compiled again.
+///
+/// # Errors
+/// See [`cargo::capture_link`] and [`Link::open`].
+pub(super) fn open_link(
+    scratch: &Path,
+    workshop: &Workshop,
+    arm: &Arm,
+    artifact: &Artifact,
+    progress: &mut Progress,
+) -> Result<Link> {
+    let archive = scratch.join("captured.tar");
+    progress.note(&format!("what {} is linked from", arm.name()));
+    let captured = cargo::capture_link(workshop, arm, &archive, progress)?;
+    same_code(&captured, artifact, arm.name())?;
+    Link::open(&archive, &captured, &workshop.compiler, scratch)
 }
 
 /// The link that was captured is the arm's own: a layout of other code would prove nothing.

@@ -1,6 +1,7 @@
 //! The session's stage that gathers evidence for the suitability score.
 //!
-//! Takes the [`Baseline`]; gives [`Evidence`]. No other arm is needed.
+//! Takes the [`Baseline`]; gives [`Evidence`]. No other arm is needed, but for C code that clang
+//! compiles: which of it can be instrumented, the instrumented binary tells.
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::stage::Whole;
 use crate::suitability::evidence::{Evidence, Input};
 use crate::suitability::gather::{self, Subject};
+use crate::suitability::symbols::Reach;
 
 /// Tools of the evidence: one that appears makes the stage run again.
 const TOOLS: [&str; 2] = ["perf", COUNTER];
@@ -84,8 +86,13 @@ impl Session {
     /// Gathers evidence for the suitability score from the baseline on the training workloads.
     ///
     /// # Errors
-    /// [`Error::Measure`] when interrupted. What cannot be measured is no error.
+    /// [`Error::Measure`] when interrupted. What cannot be measured is no error. Where clang compiles
+    /// C, those of [`Session::instrument`].
     pub fn evidence(&mut self, baseline: &Baseline, patience: Patience) -> Result<Evidence> {
+        let reach = match self.workshop.c {
+            None => Reach::Rust,
+            Some(_) => Reach::counted_in(&self.instrument()?.artifact().path)?,
+        };
         let assets = self.assets()?;
         let (spec, output) = (&self.workshop.spec, &self.workshop.output);
         let declared = serde_json::to_string(spec.train())
@@ -96,6 +103,7 @@ impl Session {
         let key = Key::new("suitability")
             .part(&baseline.artifact().sha256)
             .part(declared)
+            .part(format!("{reach:?}"))
             .part(TOOLS.map(found).join(" "))
             .part(std::fs::read(PERMISSION).unwrap_or_default())
             .files(inputs)?;
@@ -103,6 +111,7 @@ impl Session {
         let subject = Subject {
             spec,
             baseline: baseline.artifact(),
+            reach: &reach,
             env: &assets.env,
             directory: &output.evidence(),
             callgrind_limit: patience.limit(),

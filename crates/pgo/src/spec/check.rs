@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use inferno_measure::record::Verdict;
+use inferno_measure::scenario::{Ready, Stop};
 
 use serde_json::Value;
 
@@ -38,6 +39,7 @@ fn nearest_key(message: &str) -> Option<String> {
 pub(super) fn references(spec: &Spec) -> Result<()> {
     target(spec)?;
     judge(spec)?;
+    store(spec)?;
     let training = spec.train().iter().map(|train| train.name.as_str());
     unique(spec, "training workload", training)?;
     unique(
@@ -68,9 +70,10 @@ fn target(spec: &Spec) -> Result<()> {
         ));
     }
     let target = spec.target();
-    if target.bin.is_some() == target.example.is_some() {
+    let named = [&target.bin, &target.example, &target.bench];
+    if named.into_iter().flatten().count() != 1 {
         return Err(spec.error(
-            "[target] must name exactly one of `bin` and `example`",
+            "[target] must name exactly one of `bin`, `example` and `bench`",
             "write for instance `bin = \"server\"`",
         ));
     }
@@ -107,6 +110,17 @@ fn judge(spec: &Spec) -> Result<()> {
     Ok(())
 }
 
+fn store(spec: &Spec) -> Result<()> {
+    let limit = spec.store().max_staleness;
+    if limit > 0.0 && limit < 1.0 {
+        return Ok(());
+    }
+    Err(spec.error(
+        format!("`max_staleness = {limit}` is not a share between 0 and 1"),
+        "10 % is written `max_staleness = 0.1`",
+    ))
+}
+
 fn unique<'a>(spec: &Spec, what: &str, names: impl Iterator<Item = &'a str>) -> Result<()> {
     let mut seen = BTreeSet::new();
     for name in names {
@@ -134,6 +148,19 @@ fn training_workload(spec: &Spec, train: &super::Train) -> Result<()> {
             "requests are written to standard input: keep one of the two",
         ));
     }
+    if train.ready.is_some() && !train.requests.is_empty() {
+        return Err(spec.error(
+            format!("{place} has both `requests` and a driver"),
+            "requests are for workers, a driver for servers: keep one of the two",
+        ));
+    }
+    served(
+        spec,
+        &place,
+        train.ready.as_ref(),
+        &train.driver,
+        train.stop,
+    )?;
     let arguments = train
         .args
         .iter()
@@ -156,7 +183,9 @@ fn scenario_keys(spec: &Spec, scenario: &ScenarioSpec) -> Result<()> {
         ScenarioKind::Warm => scenario
             .cache
             .map(|_| "cache")
-            .or(scenario.stdin.as_ref().map(|_| "stdin")),
+            .or(scenario.stdin.as_ref().map(|_| "stdin"))
+            .or(scenario.ready.as_ref().map(|_| "ready"))
+            .or((!scenario.prepare.is_empty()).then_some("prepare")),
         ScenarioKind::Cold => scenario
             .request
             .as_ref()
@@ -181,6 +210,8 @@ fn scenario_keys(spec: &Spec, scenario: &ScenarioSpec) -> Result<()> {
             "remove it, or change `kind`",
         ));
     }
+    let (ready, driver) = (scenario.ready.as_ref(), &scenario.driver);
+    served(spec, &place, ready, driver, scenario.stop)?;
     let arguments = scenario
         .args
         .iter()
@@ -189,6 +220,45 @@ fn scenario_keys(spec: &Spec, scenario: &ScenarioSpec) -> Result<()> {
     let requested = scenario.request.iter().flat_map(texts);
     inputs_declared(spec, &place, &scenario.inputs, arguments.chain(requested))?;
     files_exist(spec, &place, scenario.inputs.iter().chain(&scenario.stdin))
+}
+
+/// The keys of a server go together, and its pattern compiles.
+fn served(
+    spec: &Spec,
+    place: &str,
+    ready: Option<&Ready>,
+    driver: &[String],
+    stop: Option<Stop>,
+) -> Result<()> {
+    if ready.is_some() == driver.is_empty() {
+        let (there, missing) = if ready.is_some() {
+            ("ready", "driver = [\"PROGRAM\", \"ARGUMENT\"]")
+        } else {
+            (
+                "driver",
+                "ready = { line = 'listening' }` or `ready = { port = 8080 }",
+            )
+        };
+        return Err(spec.error(
+            format!("{place} has `{there}` alone"),
+            format!("a server needs both: write `{missing}`"),
+        ));
+    }
+    if stop.is_some() && ready.is_none() {
+        return Err(spec.error(
+            format!("{place} has `stop` and is no server"),
+            "remove it, or declare `ready` and `driver`",
+        ));
+    }
+    if let Some(Ready::Line(pattern)) = ready {
+        regex::Regex::new(pattern).map_err(|error| {
+            spec.error(
+                format!("{place}: `ready`: {error}"),
+                "write a valid regular expression",
+            )
+        })?;
+    }
+    Ok(())
 }
 
 fn files_exist<'a>(

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use inferno_measure::record::Verdict;
-use inferno_measure::scenario::{Better, Direction, PageCache};
+use inferno_measure::scenario::{Better, Direction, PageCache, Ready, Server, Stop};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The whole file.
@@ -31,10 +31,12 @@ pub(super) struct Document {
     #[serde(default)]
     pub(super) metric: BTreeMap<String, MetricSpec>,
     pub(super) criterion: Option<Criterion>,
+    #[serde(default)]
+    pub(super) store: Store,
 }
 
 /// `[target]`: the cargo target of every arm.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// Manifest of the package or its workspace, relative to the spec.
@@ -42,10 +44,13 @@ pub struct Target {
     pub manifest: PathBuf,
     /// The package.
     pub package: String,
-    /// A binary target; exactly one of `bin` and `example`.
+    /// A binary target; exactly one of `bin`, `example` and `bench`.
     pub bin: Option<String>,
     /// An example target.
     pub example: Option<String>,
+    /// A benchmark target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bench: Option<String>,
     /// Features of the package.
     #[serde(default)]
     pub features: Vec<String>,
@@ -55,18 +60,83 @@ pub struct Target {
     /// The cargo profile of every arm.
     #[serde(default = "default_profile")]
     pub profile: String,
+    /// The target triple; default: the user's configuration, else the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub triple: Option<String>,
     /// Flags common to every arm, after the user's own.
     #[serde(default)]
     pub rustflags: Vec<String>,
+    /// What compiles the C and C++ code of build scripts in every arm; absent, it is left as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub c: Option<CCompiler>,
+    /// Settings over the manifest's cargo profile, as `--config` takes them. No key of the spec: the
+    /// rungs of a ladder have them.
+    #[serde(skip)]
+    pub settings: Vec<String>,
+}
+
+/// A compiler of C and C++ that can share a profile with rustc.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CCompiler {
+    /// clang of the LLVM that rustc was built with.
+    Clang,
 }
 
 impl Target {
     /// The name of the executable.
     pub fn executable(&self) -> &str {
-        self.bin
-            .as_deref()
-            .or(self.example.as_deref())
-            .unwrap_or(&self.package)
+        let name = match self.kind() {
+            ExecutableKind::Bin => &self.bin,
+            ExecutableKind::Example => &self.example,
+            ExecutableKind::Bench => &self.bench,
+        };
+        name.as_deref().unwrap_or(&self.package)
+    }
+
+    /// What kind of cargo target the executable is.
+    pub fn kind(&self) -> ExecutableKind {
+        if self.example.is_some() {
+            ExecutableKind::Example
+        } else if self.bench.is_some() {
+            ExecutableKind::Bench
+        } else {
+            ExecutableKind::Bin
+        }
+    }
+}
+
+/// The kinds of cargo targets that can be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExecutableKind {
+    /// A binary.
+    Bin,
+    /// An example.
+    Example,
+    /// A benchmark.
+    Bench,
+}
+
+impl ExecutableKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Bin, Self::Example, Self::Bench];
+
+    /// The spec's key, which is also the name of cargo's option.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Bin => "bin",
+            Self::Example => "example",
+            Self::Bench => "bench",
+        }
+    }
+
+    /// Whether `target` is of this kind.
+    pub(crate) fn is_of(self, target: &cargo_metadata::Target) -> bool {
+        match self {
+            Self::Bin => target.is_bin(),
+            Self::Example => target.is_example(),
+            Self::Bench => target.is_bench(),
+        }
     }
 }
 
@@ -121,6 +191,34 @@ pub struct Train {
     /// The expected exit code.
     #[serde(default)]
     pub exit: i32,
+    /// A command that is run before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prepare: Vec<String>,
+    /// A server: when its driver may start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready: Option<Ready>,
+    /// A server: the command that asks it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub driver: Vec<String>,
+    /// A server: the signal that ends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Stop>,
+}
+
+impl Train {
+    /// How the process is used, if it serves.
+    pub fn server(&self) -> Option<Server> {
+        server(self.ready.as_ref(), &self.driver, self.stop)
+    }
+}
+
+/// What serves is what is said to be ready some time.
+fn server(ready: Option<&Ready>, driver: &[String], stop: Option<Stop>) -> Option<Server> {
+    Some(Server {
+        ready: ready?.clone(),
+        driver: driver.to_vec(),
+        stop: stop.unwrap_or_default(),
+    })
 }
 
 /// One request to a worker, without its `seq`.
@@ -163,6 +261,16 @@ pub struct ScenarioSpec {
     /// The expected exit code.
     #[serde(default)]
     pub exit: i32,
+    /// A command that is run before each sample (cold).
+    #[serde(default)]
+    pub prepare: Vec<String>,
+    /// A server (cold): when its driver may start.
+    pub ready: Option<Ready>,
+    /// A server: the command that asks it, whose time is the sample's.
+    #[serde(default)]
+    pub driver: Vec<String>,
+    /// A server: the signal that ends it.
+    pub stop: Option<Stop>,
     /// The page cache before a cold sample.
     pub cache: Option<PageCache>,
     /// The worker's request (warm).
@@ -180,6 +288,13 @@ pub struct ScenarioSpec {
     /// Must not get slower; without it a primary metric.
     #[serde(default)]
     pub guard: bool,
+}
+
+impl ScenarioSpec {
+    /// How the process is used, if it serves.
+    pub fn server(&self) -> Option<Server> {
+        server(self.ready.as_ref(), &self.driver, self.stop)
+    }
 }
 
 /// `expect = { verdict = "faster", gain = [0.15, 0.30] }`.
@@ -271,6 +386,20 @@ pub struct Criterion {
     /// Time for all its samples.
     #[serde(default = "default_bench_budget", deserialize_with = "duration")]
     pub budget: Duration,
+}
+
+/// `[store]`: when the profile that is kept beside the spec is too old.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// The largest staleness with which the stored profile is used, as a share.
+    pub max_staleness: f64,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { max_staleness: 0.1 }
+    }
 }
 
 /// `[metric.NAME]`.

@@ -12,12 +12,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub use document::{
-    Criterion, Expect, Judge, MetricSpec, Output, Request, ScenarioKind, ScenarioSpec, Target,
-    Train, Trend,
+    CCompiler, Criterion, ExecutableKind, Expect, Judge, MetricSpec, Output, Request, ScenarioKind,
+    ScenarioSpec, Store, Target, Train, Trend,
 };
 
 use crate::digest;
 use crate::error::{Error, Result};
+use crate::init;
 use document::Document;
 
 /// A checked spec.
@@ -106,6 +107,11 @@ impl Spec {
         self.document.criterion.as_ref()
     }
 
+    /// When the stored profile is too old.
+    pub fn store(&self) -> &Store {
+        &self.document.store
+    }
+
     /// What must be equal in both arms on the holdout.
     pub fn output(&self) -> &Output {
         &self.document.verify.output
@@ -124,19 +130,34 @@ impl Spec {
         self.directory.join(relative)
     }
 
-    /// The files that a training workload reads.
+    /// The files that a training workload reads, and those that its commands name.
     pub(crate) fn files_of(&self, workload: &Train) -> Vec<PathBuf> {
         let declared = workload.inputs.iter().chain(&workload.stdin);
-        declared.map(|file| self.resolve(file)).collect()
+        let mut files: Vec<PathBuf> = declared.map(|file| self.resolve(file)).collect();
+        files.extend(self.named_by([&workload.prepare, &workload.driver]));
+        files
     }
 
-    /// The files that the scenarios read, each once, sorted.
+    /// The files that commands name: a script and what it is told to read.
+    fn named_by(&self, commands: [&Vec<String>; 2]) -> impl Iterator<Item = PathBuf> {
+        let words = commands.into_iter().flatten();
+        let named = words.filter(|word| !word.is_empty());
+        named
+            .map(move |word| self.resolve(word))
+            .filter(|file| file.is_file())
+    }
+
+    /// The files that the scenarios read and their commands name, each once, sorted.
     pub(crate) fn holdout_files(&self) -> Vec<PathBuf> {
-        let declared = self
-            .scenario_specs()
-            .iter()
-            .flat_map(|scenario| scenario.inputs.iter().chain(&scenario.stdin));
-        let files: BTreeSet<PathBuf> = declared.map(|file| self.resolve(file)).collect();
+        let scenarios = self.scenario_specs().iter();
+        let files: BTreeSet<PathBuf> = scenarios
+            .flat_map(|scenario| {
+                let declared = scenario.inputs.iter().chain(&scenario.stdin);
+                declared
+                    .map(move |file| self.resolve(file))
+                    .chain(self.named_by([&scenario.prepare, &scenario.driver]))
+            })
+            .collect();
         files.into_iter().collect()
     }
 
@@ -152,18 +173,47 @@ impl Spec {
         manifest.parent().unwrap_or(Path::new("/")).to_owned()
     }
 
-    /// Refuses a spec that trains nothing.
+    /// Refuses a spec that trains nothing, or whose workload is not filled in.
     ///
     /// # Errors
     /// [`Error::Spec`] with the ways out.
     pub fn check_training(&self) -> Result<()> {
         if !self.train().is_empty() {
-            return Ok(());
+            return self.check_filled_in();
         }
         Err(self.error(
             "there is no [[train]] workload",
             "declare one, or train elsewhere and name the profile with `--profile FILE`",
         ))
+    }
+
+    /// Refuses a spec in which a [`PLACEHOLDER`](init::PLACEHOLDER) is left: what such a program did
+    /// would be nobody's workload.
+    ///
+    /// # Errors
+    /// [`Error::Spec`] naming the workload.
+    pub fn check_filled_in(&self) -> Result<()> {
+        let training = self
+            .train()
+            .iter()
+            .map(|train| ("[[train]]", &train.name, &train.args));
+        let scenarios = self
+            .scenario_specs()
+            .iter()
+            .map(|scenario| ("[[scenario]]", &scenario.name, &scenario.args));
+        let is_left = |args: &[String]| args.iter().any(|arg| arg == init::PLACEHOLDER);
+        let left = training
+            .chain(scenarios)
+            .find(|(_, _, args)| is_left(args.as_slice()));
+        left.map_or(Ok(()), |(section, name, _)| {
+            Err(self.error(
+                format!(
+                    "{section} `{name}` still has the placeholder `{}`",
+                    init::PLACEHOLDER
+                ),
+                "write the program's own arguments there, `args = []` for none",
+            ))
+        })
     }
 
     /// Refuses names that no scenario has.
@@ -183,6 +233,28 @@ impl Spec {
                 hint: format!("the scenarios are: {}", known.join(", ")),
             })
         })
+    }
+
+    /// The same program built in another way: with these flags and this C compiler in place of the
+    /// spec's own, and these settings over the manifest's cargo profile. What the spec expects is said
+    /// of its own pair, and left out.
+    #[must_use]
+    pub(crate) fn rebuilt(
+        &self,
+        rustflags: &[String],
+        settings: &[String],
+        c: Option<CCompiler>,
+    ) -> Self {
+        let mut spec = self.clone();
+        let target = &mut spec.document.target;
+        target.rustflags = rustflags.to_vec();
+        target.settings = settings.to_vec();
+        target.c = c;
+        spec.document.trend.clear();
+        for scenario in &mut spec.document.scenario {
+            scenario.expect = None;
+        }
+        spec
     }
 
     /// An error that points at this spec.

@@ -45,6 +45,8 @@ impl Spec {
                 .collect(),
             timeout: declared.timeout,
             exit: declared.exit,
+            prepare: declared.prepare.clone(),
+            server: declared.server(),
             class: declared.class.clone(),
             role: if declared.guard {
                 Role::Guard
@@ -115,7 +117,7 @@ impl Spec {
 }
 
 fn workload(declared: &ScenarioSpec) -> String {
-    let run = serde_json::json!({
+    let mut run = serde_json::json!({
         "args": declared.args,
         "env": declared.env,
         "stdin": declared.stdin,
@@ -123,6 +125,13 @@ fn workload(declared: &ScenarioSpec) -> String {
         "warmup": declared.warmup,
         "exit": declared.exit,
     });
+    // Left out where there are none, as in records from before there were any.
+    if !declared.prepare.is_empty() {
+        run["prepare"] = serde_json::json!(declared.prepare);
+    }
+    if let Some(server) = declared.server() {
+        run["server"] = serde_json::json!(server);
+    }
     digest::text(&run.to_string())
 }
 

@@ -1,3 +1,7 @@
+use std::collections::BTreeMap;
+
+use inferno_measure::scenario::{Ready, Stop};
+
 use super::*;
 
 /// A package with its inputs, in a directory of its own.
@@ -84,6 +88,18 @@ fn unknown_keys_name_line_and_nearest_key() {
 }
 
 #[test]
+fn the_c_code_is_left_as_it_is_or_compiled_by_clang() {
+    let with = |key: &str| VALID.replace("bin = ", &format!("{key}\nbin = "));
+    let c = |key: &str| parse(&with(key)).map(|spec| spec.target().c);
+    assert_eq!(c("").expect("a valid spec"), None);
+    let clang = c("c = \"clang\"").expect("a valid spec");
+    assert_eq!(clang, Some(CCompiler::Clang));
+    let error = c("c = \"clangd\"").expect_err("no such compiler");
+    assert!(error.to_string().contains(":6: unknown variant"), "{error}");
+    assert_eq!(error.hint().as_deref(), Some("did you mean `clang`?"));
+}
+
+#[test]
 fn references_and_ranges_are_checked() {
     for (from, to, message) in [
         (
@@ -140,6 +156,16 @@ fn references_and_ranges_are_checked() {
             "not a share",
         ),
         (
+            "pin = true",
+            "prepare = [\"true\"]",
+            "`prepare` has no meaning in a warm",
+        ),
+        (
+            "[[train]]",
+            "[store]\nmax_staleness = 1.0\n[[train]]",
+            "`max_staleness = 1` is not a share",
+        ),
+        (
             "[[train]]",
             "[verify]\noutput = \"stdin\"\n[[train]]",
             "output must be",
@@ -156,7 +182,64 @@ fn references_and_ranges_are_checked() {
 }
 
 #[test]
+fn the_keys_of_a_server_go_together() {
+    for (keys, message) in [
+        ("driver = [\"true\"]", "has `driver` alone"),
+        ("ready = { port = 1 }", "has `ready` alone"),
+        ("stop = \"SIGINT\"", "is no server"),
+        (
+            "ready = { line = '(' }\ndriver = [\"true\"]",
+            "`ready`: regex",
+        ),
+        (
+            "ready = { lines = 'x' }\ndriver = [\"true\"]",
+            "unknown variant `lines`",
+        ),
+        (
+            "ready = { port = 1 }\ndriver = [\"true\"]\nrequests = [{ n = 1 }]",
+            "both `requests` and a driver",
+        ),
+    ] {
+        let error = parse(&VALID.replace("timeout = \"90s\"", keys)).expect_err(message);
+        assert!(error.to_string().contains(message), "{message}: {error}");
+    }
+}
+
+#[test]
 fn a_missing_file_names_itself() {
     let error = Spec::load(Path::new("/nowhere/pgo.toml")).expect_err("no file");
     assert!(error.to_string().starts_with("/nowhere/pgo.toml"));
+}
+
+#[test]
+fn a_server_is_stopped_by_ctrl_c_unless_the_spec_says_otherwise() {
+    let served = "ready = { line = 'listening' }\ndriver = [\"sh\", \"train.txt\"]";
+    let spec = parse(&VALID.replace("timeout = \"90s\"", served)).expect("a valid spec");
+    let server = spec.train()[0].server().expect("a server");
+    assert_eq!(server.ready, Ready::Line("listening".into()));
+    assert_eq!(server.stop, Stop::Interrupt);
+    assert!(spec.scenarios(&BTreeMap::new())[0].server.is_none());
+    let port = "ready = { port = 8080 }\ndriver = [\"true\"]\nstop = \"SIGTERM\"";
+    let scenario = VALID.replace("inputs = [\"holdout.txt\"]", port);
+    let spec = parse(&scenario).expect("a valid spec");
+    let server = spec.scenarios(&BTreeMap::new())[0].server.clone();
+    let server = server.expect("a server");
+    assert_eq!(
+        (server.ready, server.stop),
+        (Ready::Port(8080), Stop::Terminate)
+    );
+}
+
+#[test]
+fn what_a_driver_names_is_hashed_and_may_be_shared() {
+    let directory = directory();
+    std::fs::write(directory.path().join("drive.sh"), "x").expect("a file");
+    let served = "ready = { port = 8080 }\ndriver = [\"sh\", \"drive.sh\"]";
+    let both = VALID
+        .replace("timeout = \"90s\"", served)
+        .replace("expect = {", &format!("{served}\nexpect = {{"));
+    let spec = Spec::parse(directory.path().join("pgo.toml"), both).expect("a valid spec");
+    let driver = directory.path().join("drive.sh");
+    assert!(spec.files_of(&spec.train()[0]).contains(&driver));
+    assert!(spec.holdout_files().contains(&driver));
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::symbols;
+use super::symbols::{Code, Reach};
 use crate::callgrind::{INSTRUCTIONS, Unreadable};
 
 /// Bytes of a line of the instruction cache on every processor that we support.
@@ -51,8 +51,8 @@ pub(super) struct Counts {
 
 impl Counts {
     /// Reads a file. `executable` is the path of the binary as it was started.
-    pub(super) fn parse(text: &str, executable: &str) -> Result<Self, Unreadable> {
-        let mut reader = Reader::new(executable);
+    pub(super) fn parse(text: &str, executable: &str, reach: &Reach) -> Result<Self, Unreadable> {
+        let mut reader = Reader::new(executable, reach);
         for (index, line) in text.lines().enumerate() {
             reader
                 .line(line)
@@ -110,6 +110,7 @@ struct Columns {
 #[derive(Debug)]
 struct Reader<'a> {
     executable: &'a str,
+    reach: &'a Reach,
     counts: Counts,
     events: Vec<String>,
     columns: Columns,
@@ -124,9 +125,10 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(executable: &'a str) -> Self {
+    fn new(executable: &'a str, reach: &'a Reach) -> Self {
         Self {
             executable,
+            reach,
             counts: Counts::default(),
             events: Vec::new(),
             columns: Columns::default(),
@@ -188,7 +190,8 @@ impl<'a> Reader<'a> {
 
     /// Whether what follows is code of the binary that the compiler can instrument.
     fn decide(&mut self) {
-        self.counted = self.object == self.executable && symbols::is_instrumentable(&self.function);
+        self.counted =
+            self.object == self.executable && self.reach.code(&self.function) != Code::Foreign;
     }
 
     fn calls(&mut self, value: &str) -> Result<(), &'static str> {
@@ -309,9 +312,21 @@ fn=(1251) memset_in_c
 totals: 213955375 26889428 466097 11383624 5091712
 ";
 
+    fn parse(text: &str, executable: &str) -> Result<Counts, Unreadable> {
+        Counts::parse(text, executable, &Reach::Rust)
+    }
+
+    #[test]
+    fn code_that_clang_compiles_counts_where_it_can_be_instrumented() {
+        let reach = Reach::AndC(["memset_in_c".to_owned()].into());
+        let counts = Counts::parse(TEXT, "/tmp/gain", &reach).expect("a valid file");
+        assert!((counts.instrumentable.instructions - 1204.0).abs() < 1e-9);
+        assert!((counts.all_instructions - 1208.0).abs() < 1e-9);
+    }
+
     #[test]
     fn own_costs_are_summed_and_called_ones_are_not() {
-        let counts = Counts::parse(TEXT, "/tmp/gain").expect("a valid file");
+        let counts = parse(TEXT, "/tmp/gain").expect("a valid file");
         assert!((counts.all_instructions - 1208.0).abs() < 1e-9);
         assert_eq!(
             counts.instrumentable,
@@ -332,7 +347,7 @@ totals: 213955375 26889428 466097 11383624 5091712
 
     #[test]
     fn another_binary_has_no_instrumentable_code_here() {
-        let counts = Counts::parse(TEXT, "/tmp/other").expect("a valid file");
+        let counts = parse(TEXT, "/tmp/other").expect("a valid file");
         assert_eq!(counts.instrumentable, Events::default());
         assert_eq!(counts.lines_for(0.95), None);
     }
@@ -349,14 +364,14 @@ totals: 213955375 26889428 466097 11383624 5091712
             ("events: Ir\nhello\n", "not a line"),
         ];
         for (text, expected) in cases {
-            let error = Counts::parse(text, "/tmp/gain").expect_err(text);
+            let error = parse(text, "/tmp/gain").expect_err(text);
             assert!(error.0.contains(expected), "{}", error.0);
         }
     }
 
     #[test]
     fn runs_are_weighted_after_they_were_normalised() {
-        let run = Counts::parse(TEXT, "/tmp/gain").expect("a valid file");
+        let run = parse(TEXT, "/tmp/gain").expect("a valid file");
         let mut twice = run.clone();
         twice.add_normalised(&run, 0.0);
         let mut sum = Counts::default();

@@ -13,6 +13,7 @@ use inferno_measure::process::{self, Command, ExitKind, Finished, Output, Usage}
 use super::counts::{self, Counts};
 use super::evidence::{Evidence, Input, Measured};
 use super::sampling::{self, Samples};
+use super::symbols::Reach;
 use crate::artifact::Artifact;
 use crate::callgrind;
 use crate::error::Result;
@@ -41,6 +42,8 @@ const HOT_SHARE: f64 = 0.95;
 pub(crate) struct Subject<'a> {
     pub(crate) spec: &'a Spec,
     pub(crate) baseline: &'a Artifact,
+    /// What the compilers can instrument.
+    pub(crate) reach: &'a Reach,
     /// Environment of every process.
     pub(crate) env: &'a BTreeMap<String, String>,
     /// Where tools leave their files.
@@ -70,6 +73,13 @@ pub(crate) fn gather(subject: &Subject<'_>, progress: &mut Progress) -> Result<E
     let (mut plain, mut to_count) = (Vec::new(), Vec::new());
     let mut failures = Vec::new();
     for workload in subject.spec.train() {
+        if workload.server().is_some() {
+            failures.push(format!(
+                "{}: a server, which is not looked at",
+                workload.name
+            ));
+            continue;
+        }
         progress.note(&format!("run {}", workload.name));
         let whole = subject.plain(workload)?;
         let counted = if workload.requests.len() > 1 {
@@ -116,6 +126,7 @@ fn first_request(workload: &Train) -> Train {
 impl Subject<'_> {
     fn run(&self, workload: &Train, launcher: Command, limit: Duration) -> Result<Finished> {
         process::check_interrupted()?;
+        train::prepare(self.spec, workload, self.env)?;
         let command = train::process(self.spec, workload, launcher, self.env)?;
         let finished = command.stdout(Output::Null).timeout(limit).run();
         process::check_interrupted()?;
@@ -188,13 +199,20 @@ impl Subject<'_> {
         } else {
             format!("{:.0} % kernel", percent(all.kernel))
         };
+        let foreign = percent(all.foreign);
+        let foreign = match self.reach {
+            Reach::Rust => format!("{foreign:.0} % C or assembly in the binary"),
+            Reach::AndC(_) => format!(
+                "{:.0} % C or C++ that clang compiles, {foreign:.0} % other C or assembly in the binary",
+                percent(all.c)
+            ),
+        };
         Ok(Ok(Measured::new(
             share,
             format!(
-                "perf, {} samples of the CPU clock over {}: {kernel}, {:.0} % C or assembly in the binary; precompiled parts of std count as instrumentable{}",
+                "perf, {} samples of the CPU clock over {}: {kernel}, {foreign}; precompiled parts of std count as instrumentable{}",
                 all.total,
                 workloads(shares.len(), plain.len()),
-                percent(all.foreign),
                 spinning(plain),
             ),
         )))
@@ -237,7 +255,7 @@ impl Subject<'_> {
                 return Ok(Err(format!("perf report {}", last_line(&report))));
             }
             let text = String::from_utf8_lossy(&report.stdout);
-            samples = samples.plus(Samples::parse(&text, &executable));
+            samples = samples.plus(Samples::parse(&text, &executable, self.reach));
         }
         Ok(Ok(samples))
     }
@@ -306,7 +324,7 @@ impl Subject<'_> {
         }
         let executable = canonical(&self.baseline.path);
         let counts = callgrind::read(&out)
-            .and_then(|text| Counts::parse(&text, &executable.to_string_lossy()));
+            .and_then(|text| Counts::parse(&text, &executable.to_string_lossy(), self.reach));
         Ok(counts.map_err(|unreadable| unreadable.0))
     }
 }

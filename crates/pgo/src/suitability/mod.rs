@@ -12,7 +12,7 @@ pub(crate) mod gather;
 pub mod model;
 mod sampling;
 mod score;
-mod symbols;
+pub(crate) mod symbols;
 
 pub(crate) use score::points;
 pub use score::score;

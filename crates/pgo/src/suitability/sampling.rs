@@ -2,7 +2,7 @@
 //!
 //! Takes the text of `perf report` (made with [`REPORT_OPTIONS`]); gives [`Samples`].
 
-use super::symbols;
+use super::symbols::{Code, Reach};
 
 /// Samples per second and busy thread. A prime, so that it does not beat with anything periodic.
 pub(super) const FREQUENCY_HZ: u32 = 1999;
@@ -27,15 +27,17 @@ pub(super) struct Samples {
     pub(super) total: u64,
     /// In the kernel.
     pub(super) kernel: u64,
-    /// In code of the binary that the compiler can instrument.
+    /// In code of the binary that the compilers can instrument.
     pub(super) instrumentable: u64,
-    /// In other code of the binary: C, assembly, the linker's.
+    /// Of these, in what clang compiled.
+    pub(super) c: u64,
+    /// In other code of the binary: C as it is, assembly, the linker's.
     pub(super) foreign: u64,
 }
 
 impl Samples {
     /// Reads a report. `executable` is the binary's file name.
-    pub(super) fn parse(text: &str, executable: &str) -> Self {
+    pub(super) fn parse(text: &str, executable: &str, reach: &Reach) -> Self {
         let mut samples = Self::default();
         for line in text.lines() {
             let mut fields = line.split('|').map(str::trim);
@@ -47,20 +49,25 @@ impl Samples {
             let Ok(count) = count.parse::<u64>() else {
                 continue;
             };
-            samples.add(count, object, symbol, executable);
+            samples.add(count, object, symbol, executable, reach);
         }
         samples
     }
 
-    fn add(&mut self, count: u64, object: &str, symbol: &str, executable: &str) {
+    fn add(&mut self, count: u64, object: &str, symbol: &str, executable: &str, reach: &Reach) {
         self.total += count;
         let (mode, name) = symbol.split_once(' ').unwrap_or(("", symbol));
         if mode == "[k]" || object.starts_with("[kernel") || object.starts_with("[guest.kernel") {
             self.kernel += count;
-        } else if object == executable && symbols::is_instrumentable(name.trim()) {
-            self.instrumentable += count;
         } else if object == executable {
-            self.foreign += count;
+            match reach.code(name.trim()) {
+                Code::Rust => self.instrumentable += count,
+                Code::C => {
+                    self.instrumentable += count;
+                    self.c += count;
+                }
+                Code::Foreign => self.foreign += count,
+            }
         }
     }
 
@@ -69,6 +76,7 @@ impl Samples {
             total: self.total + other.total,
             kernel: self.kernel + other.kernel,
             instrumentable: self.instrumentable + other.instrumentable,
+            c: self.c + other.c,
             foreign: self.foreign + other.foreign,
         }
     }
@@ -96,23 +104,31 @@ mod tests {
 
     #[test]
     fn samples_are_sorted_by_where_they_fell() {
+        let as_it_is = Samples {
+            total: 28,
+            kernel: 2,
+            instrumentable: 20,
+            c: 0,
+            foreign: 4,
+        };
+        assert_eq!(Samples::parse(REPORT, "gain", &Reach::Rust), as_it_is);
+        let counted = Reach::AndC(["ZSTD_compressBlock_fast".to_owned()].into());
         assert_eq!(
-            Samples::parse(REPORT, "gain"),
+            Samples::parse(REPORT, "gain", &counted),
             Samples {
-                total: 28,
-                kernel: 2,
-                instrumentable: 20,
-                foreign: 4,
+                instrumentable: 24,
+                c: 4,
+                foreign: 0,
+                ..as_it_is
             }
         );
     }
 
     #[test]
     fn a_report_without_samples_counts_none() {
-        assert_eq!(Samples::parse("", "gain"), Samples::default());
-        assert_eq!(
-            Samples::parse("# no samples\nno samples found!\n", "gain"),
-            Samples::default()
-        );
+        for text in ["", "# no samples\nno samples found!\n"] {
+            let samples = Samples::parse(text, "gain", &Reach::Rust);
+            assert_eq!(samples, Samples::default());
+        }
     }
 }

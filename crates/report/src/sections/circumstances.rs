@@ -137,12 +137,15 @@ fn origin(record: &Record) -> Vec<(&'static str, Text)> {
         || vec![("compilers", unknown())],
         |toolchain| {
             let profdata = toolchain.llvm_profdata.clone();
-            vec![
+            let mut facts = vec![
                 ("rustc", toolchain.rustc.as_str().into()),
                 ("LLVM", toolchain.llvm.as_str().into()),
                 ("llvm-profdata", profdata.map_or_else(unknown, Text::from)),
                 ("target", Text::literal(&toolchain.target)),
-            ]
+            ];
+            let clang = toolchain.c.as_ref();
+            facts.extend(clang.map(|c| ("C and C++", Text::from(format!("clang {}", c.clang)))));
+            facts
         },
     );
     facts.extend(record.spec.as_ref().map(|spec| {

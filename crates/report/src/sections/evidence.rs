@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use inferno_measure::record::{
-    Artifact, Artifacts, CheckOutcome, FunctionCode, HotFunction, NullRebuild, Placement, Profile,
-    Record, Verification, concerns_profile,
+    Artifact, Artifacts, CCompiler, CheckOutcome, FunctionCode, HotFunction, NullRebuild,
+    Placement, Profile, ProfileSource, Record, Sources, Staleness, Verification, concerns_profile,
 };
 
 use super::fact_share;
@@ -22,6 +22,11 @@ pub(super) fn blocks(record: &Record) -> Vec<Block> {
     blocks.push(Block::Table(binaries(&record.artifacts)));
     blocks.extend(record.profile.as_ref().map(profile).unwrap_or_default());
     blocks.extend(flags(&record.artifacts));
+    let c = record
+        .toolchain
+        .as_ref()
+        .and_then(|toolchain| toolchain.c.as_ref());
+    blocks.extend(c.map(c_flags));
     blocks
 }
 
@@ -107,7 +112,7 @@ fn profile(profile: &Profile) -> Vec<Block> {
                 .map(|(part, total)| format!("{} of {}", count(part), count(total))),
         )
     };
-    let facts = vec![
+    let mut facts = vec![
         ("SHA-256", Text::literal(short_hash(&profile.sha256))),
         (
             "functions covered",
@@ -130,6 +135,7 @@ fn profile(profile: &Profile) -> Vec<Block> {
             fact_share(profile.holdout_overlap),
         ),
     ];
+    facts.extend(profile.source.iter().flat_map(source));
     let mut blocks = vec![
         Block::Heading("Profile"),
         Block::Facts(facts),
@@ -162,6 +168,47 @@ fn profile(profile: &Profile) -> Vec<Block> {
     blocks
 }
 
+/// Where the profile came from, and how old it is.
+fn source(source: &ProfileSource) -> Vec<(&'static str, Text)> {
+    let stored = match source {
+        ProfileSource::Training => return vec![("from", "the declared training".into())],
+        ProfileSource::Elsewhere => return vec![("from", "elsewhere".into())],
+        ProfileSource::Stored(stored) => stored,
+    };
+    let sources = match stored.sources {
+        Sources::Unchanged => "the sources are unchanged since",
+        Sources::Changed => "sources have changed since",
+    };
+    let commit = stored
+        .commit
+        .as_deref()
+        .map_or_else(Text::default, |commit| {
+            Text::from(", commit ").then(Text::literal(short_hash(commit)))
+        });
+    let origin = Text::from("the store, ")
+        .then(Text::literal(&stored.created))
+        .then(commit)
+        .then(format!("; {sources}"));
+    let manifest = Text::literal(short_hash(&stored.manifest_sha256));
+    let of = |share: fn(&Staleness) -> f64| fact_share(stored.staleness.as_ref().map(share));
+    vec![
+        ("from", origin),
+        ("SHA-256 of its manifest", manifest),
+        (
+            "stored counts without use here",
+            of(|staleness| staleness.counts_discarded_share),
+        ),
+        (
+            "fresh counts that it misses",
+            of(|staleness| staleness.counts_missing_share),
+        ),
+        (
+            "overlap with a fresh training",
+            of(|staleness| staleness.training_overlap),
+        ),
+    ]
+}
+
 /// The first functions that hold [`HOT_SHARE`] of the counts, and no fewer than [`HOT_MIN`].
 fn that_matter(functions: &[HotFunction]) -> &[HotFunction] {
     let mut held = 0.0;
@@ -174,7 +221,7 @@ fn that_matter(functions: &[HotFunction]) -> &[HotFunction] {
 }
 
 /// How the profile changed the code that it says matters.
-fn hottest(functions: &[HotFunction]) -> Vec<Block> {
+pub(crate) fn hottest(functions: &[HotFunction]) -> Vec<Block> {
     let functions = that_matter(functions);
     let total: f64 = functions.iter().map(|function| function.counts_share).sum();
     let statement = format!(
@@ -288,6 +335,14 @@ fn flags(artifacts: &Artifacts) -> Vec<Block> {
             ("candidate alone", list(&only_candidate)),
         ]),
     ]
+}
+
+/// What clang was told beyond what build scripts told it; the baseline has nothing of it.
+fn c_flags(c: &CCompiler) -> Block {
+    Block::Facts(vec![
+        ("C, instrumented alone", list(&c.instrumented_flags)),
+        ("C, candidate alone", list(&c.candidate_flags)),
+    ])
 }
 
 /// The flags of `flags` that `others` lacks; a flag given twice must be there twice.

@@ -189,6 +189,7 @@ pub(crate) fn with_scenarios(scenarios: Vec<ScenarioResult>) -> Record {
             llvm: "22.1.2".into(),
             llvm_profdata: Some("22.1.8".into()),
             target: "x86_64-unknown-linux-gnu".into(),
+            c: None,
         }),
         artifacts: artifacts(),
         inputs: Vec::new(),
@@ -436,6 +437,7 @@ fn profile() -> Profile {
                 FunctionCode::NotKnown,
             ),
         ],
+        source: None,
     }
 }
 

@@ -1,8 +1,8 @@
 //! The Markdown form: tables hold together whatever the spec says.
 
 use inferno_measure::record::{
-    ExpectationResult, InstructionCounts, NullRebuild, Record, Regime, Suitability,
-    SuitabilityInput, Verdict,
+    CCompiler, ExpectationResult, InstructionCounts, NullRebuild, ProfileSource, Record, Regime,
+    Sources, Staleness, Stored, Suitability, SuitabilityInput, Verdict,
 };
 use inferno_measure::scenario::Role;
 use inferno_report::{html, markdown};
@@ -325,6 +325,46 @@ fn missing_values_are_said_to_be_missing() {
 }
 
 #[test]
+fn a_profile_says_where_it_came_from() {
+    let mut record = builder::record();
+    let mut told = |source| {
+        record.profile.as_mut().expect("a profile").source = source;
+        markdown(&record)
+    };
+    assert!(!told(None).contains("- from: "));
+    assert!(told(Some(ProfileSource::Elsewhere)).contains("- from: elsewhere\n"));
+    let stored = |staleness| Stored {
+        manifest_sha256: "77".repeat(32),
+        created: "2026-01-02T03:04:05Z".into(),
+        commit: Some("88".repeat(20)),
+        sources: Sources::Changed,
+        staleness,
+    };
+    let staleness = Staleness {
+        counts_discarded_share: 0.004,
+        functions_missing: 3,
+        counts_missing_share: 0.02,
+        training_overlap: 0.951,
+        limit: 0.1,
+    };
+    let report = told(Some(ProfileSource::Stored(stored(Some(staleness)))));
+    for line in [
+        "- from: the store, `2026-01-02T03:04:05Z`, commit `888888888888`; sources have changed since\n",
+        "- SHA-256 of its manifest: `777777777777`\n",
+        "- stored counts without use here: 0.4 %\n",
+        "- fresh counts that it misses: 2.0 %\n",
+        "- overlap with a fresh training: 95.1 %\n",
+    ] {
+        assert!(report.contains(line), "{line}\n{report}");
+    }
+    let report = told(Some(ProfileSource::Stored(stored(None))));
+    assert!(
+        report.contains("- overlap with a fresh training: not measured\n"),
+        "{report}"
+    );
+}
+
+#[test]
 fn a_comparison_of_foreign_programs_claims_no_compiler_and_no_flags() {
     let mut record = builder::record();
     record.spec = None;
@@ -353,6 +393,25 @@ fn flags_that_are_no_profile_are_reported() {
         report.contains("The arms differ in more than the profile."),
         "{report}"
     );
+}
+
+#[test]
+fn the_compiler_of_c_and_its_flags_are_told() {
+    let mut record = builder::record();
+    assert!(!markdown(&record).contains("clang"));
+    record.toolchain.as_mut().expect("compilers").c = Some(CCompiler {
+        clang: "22.1.8".into(),
+        instrumented_flags: vec!["-fprofile-generate=$OUT/raw".into()],
+        candidate_flags: Vec::new(),
+    });
+    let report = markdown(&record);
+    for fact in [
+        "clang 22.1.8",
+        "-fprofile-generate=$OUT/raw",
+        "C, candidate alone",
+    ] {
+        assert!(report.contains(fact), "{fact}\n{report}");
+    }
 }
 
 #[test]

@@ -24,6 +24,8 @@ fn spinning() -> Worker {
         inputs: Vec::new(),
         timeout: Duration::from_mins(1),
         exit: 0,
+        prepare: Vec::new(),
+        server: None,
         class: Vec::new(),
         role: Role::Primary,
         expect: None,

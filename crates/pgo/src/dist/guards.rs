@@ -1,0 +1,167 @@
+//! Whether a release keeps what the last one had: the guard scenarios of a spec, measured between the two
+//! programs.
+//!
+//! Takes two programs and a spec; gives records with verdicts, and what they mean for the release. It must
+//! not pass over a guard in silence: one that was not measured holds nothing.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use inferno_measure::record::{Record, ScenarioResult, Verdict};
+use inferno_measure::verdict;
+
+use super::last_release::Released;
+use crate::artifact::Artifact;
+use crate::compare::programs::{self, Finished, Workload};
+use crate::error::{Error, Result};
+use crate::spec::Spec;
+use crate::stage::Reuse;
+
+/// What to make of a guard without a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undecided {
+    /// A guard that was measured, and is not known to be slower, holds.
+    Accept,
+    /// Only a guard that is known not to be slower holds (`--strict`).
+    Refuse,
+}
+
+/// What the guards say of a release, the worst of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// All hold, or there was nothing to compare with.
+    Held,
+    /// One was not measured, or has no verdict where one is asked for.
+    Undecided,
+    /// One got slower.
+    Slower,
+}
+
+/// The names of the scenarios that must not get slower.
+///
+/// # Errors
+/// [`Error::Spec`] when there is none: nothing would be guarded.
+pub(super) fn names(spec: &Spec) -> Result<Vec<String>> {
+    let guards = spec.scenario_specs().iter().filter(|one| one.guard);
+    let names: Vec<String> = guards.map(|one| one.name.clone()).collect();
+    if names.is_empty() {
+        return Err(spec.error(
+            "no scenario is a guard, so nothing keeps a release from getting slower",
+            "write `guard = true` in the scenarios that must not get slower: docs/spec.md",
+        ));
+    }
+    Ok(names)
+}
+
+/// Measures the guards of `spec`, from the program of the last release to `candidate`.
+///
+/// # Errors
+/// See [`programs::run`]; [`Error::Verification`] when another file was measured than `candidate`.
+pub(super) fn run(
+    spec: &Spec,
+    last: &Released,
+    candidate: &Artifact,
+    out: &Path,
+    budget: Duration,
+) -> Result<Finished> {
+    let finished = programs::run(&programs::Options {
+        baseline: last.program.clone(),
+        candidate: candidate.path.clone(),
+        workload: Workload::Spec {
+            spec: Box::new(spec.clone()),
+            only: names(spec)?,
+        },
+        name: spec.name().to_owned(),
+        out: directory(out, spec),
+        budget,
+        threshold: None,
+        samples: Reuse::Nothing,
+    })?;
+    if finished.record.artifacts.candidate.sha256 == candidate.sha256 {
+        return Ok(finished);
+    }
+    Err(Error::Verification {
+        check: "unchanged-binaries",
+        message: format!(
+            "`{}` is no longer the file that was verified",
+            candidate.path.display()
+        ),
+        hint: "leave the output directory alone while it is in use; run again".into(),
+    })
+}
+
+/// Where record and reports of the guards of `spec` are.
+fn directory(out: &Path, spec: &Spec) -> PathBuf {
+    out.join("guards").join(spec.name())
+}
+
+/// What `record` says, all of whose scenarios are guards.
+pub(super) fn standing(record: &Record, undecided: Undecided) -> Standing {
+    let measured = verdict::count_measured(&record.scenarios);
+    let of_one = |result: &ScenarioResult| match (result.verdict, undecided) {
+        (Verdict::Slower, _) => Standing::Slower,
+        (Verdict::Faster | Verdict::NoDifference, _) => Standing::Held,
+        (Verdict::Inconclusive, Undecided::Refuse) => Standing::Undecided,
+        // Its interval may be wide, but there must be one that can be trusted.
+        (Verdict::Inconclusive, Undecided::Accept) => {
+            match verdict::distrust(result, &record.judging, measured) {
+                Some(_) => Standing::Undecided,
+                None => Standing::Held,
+            }
+        }
+    };
+    let all = record.scenarios.iter().map(of_one);
+    all.max().unwrap_or(Standing::Undecided)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The scenario `name` of a published record, with another verdict where one is given.
+    fn record(name: &str, verdict: Option<Verdict>) -> Record {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../profiles/results/2026-11-25-concurrent_inference/record.json");
+        let mut record = Record::read(&path).expect("it is published");
+        record.scenarios.retain(|one| one.scenario.name == name);
+        for scenario in &mut record.scenarios {
+            scenario.verdict = verdict.unwrap_or(scenario.verdict);
+        }
+        record
+    }
+
+    #[test]
+    fn a_loss_weighs_more_than_not_knowing_and_what_was_not_measured_does_not_hold() {
+        let (measured, left_out) = ("warm/short", "warm/medium");
+        for (name, verdict, accepted, refused) in [
+            (measured, None, Standing::Held, Standing::Held),
+            (
+                measured,
+                Some(Verdict::NoDifference),
+                Standing::Held,
+                Standing::Held,
+            ),
+            (
+                measured,
+                Some(Verdict::Slower),
+                Standing::Slower,
+                Standing::Slower,
+            ),
+            (
+                measured,
+                Some(Verdict::Inconclusive),
+                Standing::Held,
+                Standing::Undecided,
+            ),
+            (left_out, None, Standing::Undecided, Standing::Undecided),
+            ("nothing", None, Standing::Undecided, Standing::Undecided),
+        ] {
+            let record = record(name, verdict);
+            assert_eq!(standing(&record, Undecided::Accept), accepted, "{name}");
+            assert_eq!(standing(&record, Undecided::Refuse), refused, "{name}");
+        }
+        let mut both = record(measured, Some(Verdict::Slower));
+        both.scenarios.extend(record(left_out, None).scenarios);
+        assert_eq!(standing(&both, Undecided::Refuse), Standing::Slower);
+    }
+}

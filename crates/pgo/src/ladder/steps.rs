@@ -1,0 +1,262 @@
+//! The steps of a ladder, from the cheapest on, and the settings of the build that each stands on.
+//!
+//! Takes a spec; gives [`Step`]s and [`Settings`]. Building is the ladder's.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::cargo::Workshop;
+use crate::digest::Key;
+use crate::spec::{CCompiler, Spec};
+
+/// The processor of the step `target-cpu` where neither the caller nor the spec names one.
+const THIS_PROCESSOR: &str = "native";
+
+/// A step of the ladder. Each stands on the one before that could be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The spec's build, for any processor of the target.
+    Release,
+    /// Link-time optimisation over all crates, each crate in one unit.
+    Lto,
+    /// Instructions of one kind of processor.
+    TargetCpu,
+    /// Profile-guided optimisation of the Rust code.
+    Pgo,
+    /// The same of C and C++ code as well.
+    PgoWithC,
+    /// The machine code laid out anew by llvm-bolt.
+    Bolt,
+}
+
+impl Step {
+    /// All steps, from the cheapest on.
+    pub const ALL: [Self; 6] = [
+        Self::Release,
+        Self::Lto,
+        Self::TargetCpu,
+        Self::Pgo,
+        Self::PgoWithC,
+        Self::Bolt,
+    ];
+
+    /// The step's name on the command line and in directories.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Lto => "lto",
+            Self::TargetCpu => "target-cpu",
+            Self::Pgo => "pgo",
+            Self::PgoWithC => "pgo-c",
+            Self::Bolt => "bolt",
+        }
+    }
+
+    /// Why a spec keeps this step from being taken, whatever the machine has.
+    pub(super) fn barred(self, spec: &Spec) -> Option<&'static str> {
+        match self {
+            Self::Pgo | Self::PgoWithC | Self::Bolt if spec.train().is_empty() => {
+                Some("the spec declares no [[train]] workload")
+            }
+            Self::Bolt if !cfg!(target_os = "linux") => {
+                Some("llvm-bolt rewrites programs of Linux alone")
+            }
+            _ => None,
+        }
+    }
+
+    /// What is done beyond the step below, in a few words.
+    pub(super) fn adds(self, cpu: &str) -> String {
+        match self {
+            Self::Release => {
+                "the spec's build, for any processor of the target, its C and C++ code as it is"
+                    .to_owned()
+            }
+            Self::Lto => "lto = \"fat\", codegen-units = 1".to_owned(),
+            Self::TargetCpu => format!("-Ctarget-cpu={cpu}"),
+            Self::Pgo => "profile-guided optimisation, by the declared training".to_owned(),
+            Self::PgoWithC => {
+                "the profile for C and C++ code as well, which clang compiles in this rung: another C compiler, too"
+                    .to_owned()
+            }
+            Self::Bolt => {
+                "llvm-bolt, by a profile of its own from the declared training".to_owned()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Step {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = |step: &Self| step.name() == text;
+        Self::ALL.into_iter().find(named).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            format!("`{text}` is none of the rungs {names}")
+        })
+    }
+}
+
+/// How a rung is built: the flags and the C compiler in place of the spec's own, and what is set over
+/// the manifest's cargo profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Settings {
+    rustflags: Vec<String>,
+    profile: Vec<String>,
+    c: Option<CCompiler>,
+}
+
+impl Settings {
+    /// The first rung's: the spec's own, without a processor, and with C code as it is.
+    pub(super) fn first(spec: &Spec) -> Self {
+        let (rustflags, _) = without_cpu(&spec.target().rustflags);
+        Self {
+            rustflags,
+            profile: Vec::new(),
+            c: None,
+        }
+    }
+
+    /// These, with link-time optimisation of the cargo profile `profile`.
+    pub(super) fn with_lto(&self, profile: &str) -> Self {
+        let mut settings = self.clone();
+        settings.profile.extend([
+            format!("profile.{profile}.lto=\"fat\""),
+            format!("profile.{profile}.codegen-units=1"),
+        ]);
+        settings
+    }
+
+    /// These, for the processor `cpu`.
+    pub(super) fn with_cpu(&self, cpu: &str) -> Self {
+        let mut settings = self.clone();
+        settings.rustflags.push(format!("-Ctarget-cpu={cpu}"));
+        settings
+    }
+
+    /// These, with a C compiler that takes the profile.
+    pub(super) fn with_c(&self) -> Self {
+        Self {
+            c: Some(CCompiler::Clang),
+            ..self.clone()
+        }
+    }
+
+    /// What is built so.
+    pub(super) fn of(&self, spec: &Spec) -> Spec {
+        spec.rebuilt(&self.rustflags, &self.profile, self.c)
+    }
+
+    /// What the time of a build in `workshop` depends on beside the sources.
+    pub(super) fn key(&self, workshop: &Workshop) -> String {
+        let clang = workshop.c.iter().map(|clang| &clang.version);
+        let all = self.rustflags.iter().chain(&self.profile).chain(clang);
+        all.fold(
+            Key::new("rung")
+                .part(&workshop.compiler.version)
+                .part(format!("{:?}", self.c)),
+            Key::part,
+        )
+        .finish()
+    }
+}
+
+/// The processor of the step `target-cpu`: the caller's choice, else the spec's, else this one.
+pub(super) fn cpu(chosen: Option<&str>, spec: &Spec) -> String {
+    let (_, declared) = without_cpu(&spec.target().rustflags);
+    chosen
+        .map(str::to_owned)
+        .or(declared)
+        .unwrap_or_else(|| THIS_PROCESSOR.to_owned())
+}
+
+/// Flags without the processor, and the processor; rustc takes the last one.
+fn without_cpu(flags: &[String]) -> (Vec<String>, Option<String>) {
+    let mut others: Vec<String> = Vec::new();
+    let mut cpu = None;
+    for flag in flags {
+        let Some((before, named)) = flag.split_once("target-cpu=") else {
+            others.push(flag.clone());
+            continue;
+        };
+        // As `-C target-cpu=…` in one or in two.
+        if before.is_empty() {
+            others.pop();
+        }
+        cpu = Some(named.to_owned());
+    }
+    (others, cpu)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_known_by_name() {
+        for step in Step::ALL {
+            assert_eq!(step.name().parse::<Step>(), Ok(step));
+        }
+        let error = "plo".parse::<Step>().expect_err("no step");
+        assert!(error.contains("release, lto, target-cpu, pgo, pgo-c, bolt"));
+    }
+
+    #[test]
+    fn the_processor_is_taken_out_of_the_flags() {
+        type Case<'a> = (&'a [&'a str], &'a [&'a str], Option<&'a str>);
+        let split = |flags: &[&str]| {
+            let flags: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).collect();
+            without_cpu(&flags)
+        };
+        let cases: [Case<'_>; 5] = [
+            (&[], &[], None),
+            (&["-Copt-level=2"], &["-Copt-level=2"], None),
+            (
+                &["-Ctarget-cpu=x86-64-v3", "-Copt-level=2"],
+                &["-Copt-level=2"],
+                Some("x86-64-v3"),
+            ),
+            (
+                &["-Copt-level=2", "-C", "target-cpu=native"],
+                &["-Copt-level=2"],
+                Some("native"),
+            ),
+            (
+                &["-C target-cpu=native", "-Ctarget-cpu=znver4"],
+                &[],
+                Some("znver4"),
+            ),
+        ];
+        for (flags, others, cpu) in cases {
+            let (found, named) = split(flags);
+            assert_eq!(found, others);
+            assert_eq!(named.as_deref(), cpu);
+        }
+    }
+
+    #[test]
+    fn a_step_keeps_what_the_ones_below_have_set() {
+        let first = Settings {
+            rustflags: vec!["-Cforce-frame-pointers=yes".to_owned()],
+            profile: Vec::new(),
+            c: None,
+        };
+        let all = first.with_lto("dist").with_cpu("native").with_c();
+        assert_eq!(
+            all.rustflags,
+            ["-Cforce-frame-pointers=yes", "-Ctarget-cpu=native"]
+        );
+        assert_eq!(
+            all.profile,
+            ["profile.dist.lto=\"fat\"", "profile.dist.codegen-units=1"]
+        );
+        assert_eq!(all.c, Some(CCompiler::Clang));
+    }
+}

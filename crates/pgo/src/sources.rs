@@ -1,0 +1,174 @@
+//! What a binary was compiled from: a digest over its local files, and the commit that is checked
+//! out.
+//!
+//! Takes a build; gives a [`SourceState`]. It looks at files only: what a change of them means for a
+//! profile is measured, in `store::staleness`.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::Artifact;
+use crate::cargo::{self, Workshop};
+use crate::digest::{self, Key};
+use crate::error::{Error, Result};
+use crate::flags::Arm;
+use crate::progress::Progress;
+
+/// The sources of a binary.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceState {
+    /// The commit that was checked out, where there is one. The files may have differed from it.
+    pub commit: Option<String>,
+    /// SHA-256 over the contents of the local files that were compiled, wherever they lie.
+    pub sha256: String,
+}
+
+impl SourceState {
+    /// The sources of `built`, the binary of `arm`.
+    ///
+    /// # Errors
+    /// [`Error::Verification`] when the sources have changed since it was built, [`Error::Build`].
+    pub(crate) fn of(
+        workshop: &Workshop,
+        arm: &Arm,
+        built: &Artifact,
+        progress: &mut Progress,
+    ) -> Result<Self> {
+        let again = cargo::rebuild(workshop, arm, progress)?;
+        if again.sha256 != built.sha256 {
+            return Err(Error::Verification {
+                check: "same-sources",
+                message: format!(
+                    "the sources changed after the {} binary was built",
+                    arm.name()
+                ),
+                hint: "run again without touching the sources".into(),
+            });
+        }
+        let directory = workshop.spec.manifest_directory();
+        let files = files(&again.path, &directory, workshop.output.root())?;
+        Ok(Self {
+            commit: commit(&directory),
+            sha256: digest_of(files.into_iter().chain(described_by(workshop)))?,
+        })
+    }
+}
+
+/// The local files that cargo lists beside the executable, those of the run itself left out.
+fn files(executable: &Path, directory: &Path, run: &Path) -> Result<Vec<PathBuf>> {
+    let list = executable.with_extension("d");
+    let text = std::fs::read_to_string(&list).map_err(Error::io("read", &list))?;
+    let listed = dependencies(&text).into_iter();
+    let files = listed
+        .map(|file| directory.join(file))
+        .filter(|file| !file.starts_with(run) && file.is_file());
+    Ok(files.collect())
+}
+
+/// The prerequisites of the first rule in cargo's own makefile syntax: spaces in names stand after a
+/// backslash.
+fn dependencies(text: &str) -> Vec<PathBuf> {
+    let rule = text.lines().next().and_then(|line| line.split_once(": "));
+    let Some((_, list)) = rule else {
+        return Vec::new();
+    };
+    list.replace("\\ ", "\0")
+        .split(' ')
+        .filter(|file| !file.is_empty())
+        .map(|file| file.replace('\0', " ").into())
+        .collect()
+}
+
+/// The manifest and the lock file: they choose versions and settings of the cargo profile.
+fn described_by(workshop: &Workshop) -> Vec<PathBuf> {
+    let manifest = workshop.spec.manifest();
+    let lock = manifest
+        .ancestors()
+        .map(|directory| directory.join("Cargo.lock"))
+        .find(|file| file.is_file());
+    std::iter::once(manifest).chain(lock).collect()
+}
+
+/// The contents alone, in an order of their own: the same on every machine.
+fn digest_of(files: impl Iterator<Item = PathBuf>) -> Result<String> {
+    let contents = files
+        .map(|file| digest::file(&file))
+        .collect::<Result<BTreeSet<String>>>()?;
+    let key = contents.iter().fold(Key::new("sources"), Key::part);
+    Ok(key.finish())
+}
+
+/// `None` outside of a git repository, and where git is not there.
+fn commit(directory: &Path) -> Option<String> {
+    let mut git = Command::new("git");
+    let output = git
+        .args(["rev-parse", "--verify", "HEAD"])
+        .current_dir(directory)
+        .output()
+        .ok()?;
+    let id = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| id.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_a_rule() {
+        for (text, files) in [
+            (
+                "/t/gain: /s/main.rs /s/a.rs\n",
+                &["/s/main.rs", "/s/a.rs"][..],
+            ),
+            (
+                "/t\\ t/gain: /s\\ s/main.rs src/a.rs\n\n/s/a.rs:\n",
+                &["/s s/main.rs", "src/a.rs"],
+            ),
+            ("/t/gain:\n", &[]),
+            ("", &[]),
+        ] {
+            let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
+            assert_eq!(dependencies(text), files, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_the_run_made_is_no_source() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| directory.path().join(name);
+        for name in ["main.rs", "other.rs", "out/generated.rs"] {
+            std::fs::create_dir_all(path("out")).expect("a directory");
+            std::fs::write(path(name), name).expect("a file");
+        }
+        let listed = format!(
+            "x: main.rs {} {} absent.rs\n",
+            path("other.rs").display(),
+            path("out/generated.rs").display()
+        );
+        std::fs::write(path("x.d"), listed).expect("a file");
+        let found = files(&path("x"), directory.path(), &path("out")).expect("a list");
+        assert_eq!(found, [path("main.rs"), path("other.rs")]);
+    }
+
+    #[test]
+    fn contents_count_and_places_do_not() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = |name: &str, content: &str| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, content).expect("a file");
+            path
+        };
+        let digest = |files: &[&PathBuf]| {
+            digest_of(files.iter().map(|file| (*file).clone())).expect("readable")
+        };
+        let (a, b) = (file("a", "one"), file("b", "two"));
+        let (moved, changed) = (file("c", "one"), file("d", "three"));
+        assert_eq!(digest(&[&a, &b]), digest(&[&b, &moved]));
+        assert_ne!(digest(&[&a, &b]), digest(&[&a, &changed]));
+    }
+}
