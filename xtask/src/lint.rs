@@ -47,10 +47,11 @@ fn scripts(sh: &Shell) -> Result<Vec<PathBuf>> {
     Ok(entries.chain(elsewhere.map(Into::into)).collect())
 }
 
-/// The fixtures and the fuzz targets are packages of their own, outside the workspace.
+/// The fixtures, the fuzz targets and the worker on tract are packages of their own, outside the workspace.
 fn packages_outside(sh: &Shell) -> Result<Vec<PathBuf>> {
     let entries = sh.read_dir("fixtures")?;
-    let directories = entries.into_iter().chain(["fuzz".into()]);
+    let elsewhere = ["fuzz", "profiles/tract"];
+    let directories = entries.into_iter().chain(elsewhere.map(Into::into));
     let manifests = directories.map(|directory| directory.join("Cargo.toml"));
     Ok(manifests.filter(|manifest| manifest.is_file()).collect())
 }
