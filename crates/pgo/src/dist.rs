@@ -2,9 +2,9 @@
 //! nothing but that commit.
 //!
 //! Takes specs with a stored profile, and the last release; gives archives with `SHA256SUMS`, or says
-//! why there are none. Everything is built anew: nothing of an earlier run is taken over. Nothing is
-//! packed before all is verified and guarded, and an earlier run's archives are gone by then. What was
-//! measured is beside the archives, never in them.
+//! why there are none. Everything is built anew: nothing of an earlier run is taken over. What an earlier
+//! run has left is removed once nothing is refused any more, before anything is built; nothing is packed
+//! before all is verified and guarded. What was measured is beside the archives, never in them.
 
 mod archive;
 mod directory;
@@ -21,7 +21,7 @@ use std::time::Duration;
 use inferno_measure::record::{Check, CheckOutcome};
 
 use self::archive::{Entry, Mode};
-use self::directory::ReleaseDir;
+use self::directory::Place;
 use self::last_release::Released;
 use self::manifest::{Build, Manifest, Program, Source};
 use crate::assemble;
@@ -29,6 +29,7 @@ use crate::cargo::Resolution;
 use crate::compare::programs::Finished;
 use crate::error::{Error, Result};
 use crate::optimize::Candidate;
+use crate::progress::Progress;
 use crate::revision::Revision;
 use crate::session::Session;
 use crate::spec::Spec;
@@ -71,12 +72,14 @@ pub struct Dist {
 /// Every [`Error`]; then nothing is packed.
 pub fn run(options: &Options) -> Result<Dist> {
     check_names(&options.specs)?;
-    let release = ReleaseDir::open(&options.out)?;
+    let place = Place::open(&options.out, &options.last_release)?;
     let prepared = options
         .specs
         .iter()
         .map(|spec| Prepared::of(spec, options))
         .collect::<Result<Vec<_>>>()?;
+    let mut progress = Progress::on_stderr();
+    let release = place.cleared(&mut |line| progress.say(line))?;
     let mut built = prepared
         .into_iter()
         .map(Prepared::build)
