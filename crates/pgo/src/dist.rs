@@ -25,7 +25,7 @@ use self::directory::Place;
 use self::last_release::Released;
 use self::manifest::{Build, Manifest, Program, Source};
 use crate::assemble;
-use crate::cargo::Resolution;
+use crate::cargo::{LockFile, Resolution};
 use crate::compare::programs::Finished;
 use crate::error::{Error, Result};
 use crate::optimize::Candidate;
@@ -34,7 +34,7 @@ use crate::revision::Revision;
 use crate::session::Session;
 use crate::spec::Spec;
 use crate::stage::Reuse;
-use crate::store::StoredProfile;
+use crate::store::{Store, StoredProfile};
 use crate::verify::VerifiedPair;
 
 pub use guards::{Standing, Undecided};
@@ -130,8 +130,9 @@ fn check_names(specs: &[Spec]) -> Result<()> {
     Ok(())
 }
 
-/// All that can be refused before anything is built: a tree with changes, a profile that is not what
-/// its manifest says, a last release that was tampered with, a tool that is missing.
+/// All that can be refused before anything is built: a tree with changes, a file that is not in the
+/// commit, a profile that is not what its manifest says, a last release that was tampered with, a tool
+/// that is missing.
 struct Prepared {
     session: Session,
     revision: Revision,
@@ -144,9 +145,20 @@ impl Prepared {
         spec.check_filled_in()?;
         let revision = Revision::of(&spec.manifest_directory())?;
         let out = options.out.join("build").join(spec.name());
-        let mut session = Session::open(spec.clone(), &out, Reuse::Nothing, Resolution::default())?;
+        // What cargo would write into the lock file is in no commit.
+        let resolution = Resolution {
+            lock_file: LockFile::Kept,
+            ..Resolution::default()
+        };
+        let mut session = Session::open(spec.clone(), &out, Reuse::Nothing, resolution)?;
         session.forget_the_machine(&revision);
+        for file in [spec.path.clone(), spec.manifest(), session.lock_file()?] {
+            revision.check_holds(&file)?;
+        }
         let stored = session.stored()?;
+        for file in Store::of(spec).files(stored.manifest()) {
+            revision.check_holds(&file)?;
+        }
         let last = match &options.last_release {
             LastRelease::None => {
                 session.say(&format!(

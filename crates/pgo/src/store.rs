@@ -105,6 +105,11 @@ impl Store {
         }
     }
 
+    /// The manifest's file and that of the profile which `manifest` names.
+    pub(crate) fn files(&self, manifest: &Manifest) -> [PathBuf; 2] {
+        [self.manifest(), self.profile(&manifest.profile.sha256)]
+    }
+
     fn profile(&self, sha256: &str) -> PathBuf {
         self.directory.join(merge::file_name(sha256))
     }
