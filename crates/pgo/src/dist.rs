@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use inferno_measure::record::{Check, CheckOutcome};
+use inferno_measure::record::Check;
 
 use self::archive::{Entry, Mode};
 use self::directory::Place;
@@ -71,7 +71,7 @@ pub struct Dist {
 /// # Errors
 /// Every [`Error`]; then nothing is packed.
 pub fn run(options: &Options) -> Result<Dist> {
-    check_names(&options.specs)?;
+    check_specs(&options.specs)?;
     let place = Place::open(&options.out, &options.last_release)?;
     let prepared = options
         .specs
@@ -112,10 +112,16 @@ pub fn run(options: &Options) -> Result<Dist> {
     })
 }
 
-/// Archives and directories are named after specs.
-fn check_names(specs: &[Spec]) -> Result<()> {
+/// Archives and directories are named after specs, and what a spec does not declare cannot be proved.
+fn check_specs(specs: &[Spec]) -> Result<()> {
     for (index, spec) in specs.iter().enumerate() {
         guards::names(spec)?;
+        if spec.train().is_empty() {
+            return Err(spec.error(
+                "there is no [[train]] workload, so nothing tells whether the stored profile is stale",
+                "declare one that is like the work of the stored profile: docs/profiles.md#staleness",
+            ));
+        }
         let mut earlier = specs[..index].iter();
         if earlier.any(|other| other.name() == spec.name()) {
             return Err(spec.error(
@@ -326,12 +332,8 @@ impl Built {
                 target: spec.target().clone(),
                 rustflags: rustflags.collect(),
             },
-            checks: self
-                .checks
-                .iter()
-                .filter(|check| check.outcome == CheckOutcome::Passed)
-                .map(|check| check.name.clone())
-                .collect(),
+            checks: manifest::passed(&self.checks),
+            unproved: manifest::unproved(&self.checks),
         })
     }
 }

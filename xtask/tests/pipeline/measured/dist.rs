@@ -254,6 +254,15 @@ fn slow_what_was_tampered_with_or_not_committed_is_refused_before_anything_is_bu
     refused(2, "no scenario is a guard");
     repository.edit("pgo.toml", "guard = false", "guard = true");
 
+    let training = "[[train]]\nname = \"work\"\nargs = [\"200000\"]\n";
+    repository.edit("pgo.toml", training, "");
+    refused(2, "no [[train]] workload");
+    repository.edit(
+        "pgo.toml",
+        "[[scenario]]",
+        &format!("{training}[[scenario]]"),
+    );
+
     let new = repository.root.join("new.rs");
     std::fs::write(&new, "").expect("a file");
     refused(2, "is not as it was committed");
