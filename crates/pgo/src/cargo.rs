@@ -216,6 +216,13 @@ pub(crate) struct Linked {
     pub(crate) manifest: PathBuf,
 }
 
+impl Linked {
+    /// Where it lies.
+    pub(crate) fn directory(&self) -> &Path {
+        self.manifest.parent().unwrap_or(Path::new("/"))
+    }
+}
+
 /// The packages that were compiled for the target of `arm`, by id: what is in its binary, and
 /// neither build scripts nor what these and macros were compiled from.
 ///

@@ -257,7 +257,11 @@ impl Built {
         let top = format!("{}-{version}-{target}", manifest.name);
         let candidate = self.candidate().clone();
         let linked = self.session.linked(&candidate)?;
-        let licences = licences::third_party(&linked, &manifest.build.rustc)?;
+        let own = licences::Own {
+            root: self.revision.root.clone(),
+            members: self.session.members()?,
+        };
+        let licences = licences::third_party(&linked, &own, &manifest.build.rustc)?;
         let read = |content: Vec<u8>| Entry {
             content,
             mode: Mode::Read,
