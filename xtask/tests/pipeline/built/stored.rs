@@ -186,6 +186,7 @@ fn each_edit_is_refused(package: &Package) {
     let text = package.manifest();
     edit(&manifest, "weight = 1.0", "weight = 2.0");
     run(&mut package.whole()).failed(22, "its seal is broken");
+    run(&mut package.step("refresh")).failed(22, "its seal is broken");
     std::fs::write(&manifest, text).expect("a file");
 
     run(package
