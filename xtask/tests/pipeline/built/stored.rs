@@ -249,4 +249,13 @@ fn slow_profiles_from_elsewhere_are_merged_in_by_weight() {
     merge(&[weighted(&newer, "1")], &["--into-stored"])
         .failed(22, "the sources are not those of the stored profile");
     assert_eq!(package.manifest(), manifest, "nothing is lost");
+
+    std::fs::remove_dir_all(package.store()).expect("a store");
+    merge(&[weighted(&server, "1")], &["--into-stored"])
+        .failed(22, "with another control flow than the program has now");
+    assert!(
+        !package.store().exists(),
+        "nothing of another version is stored"
+    );
+    merge(&[weighted(&newer, "1")], &["--into-stored"]).succeeded();
 }
