@@ -130,7 +130,12 @@ fn slow_a_stored_profile_is_used_until_it_is_stale() {
     );
 
     let package = package.checked_out_elsewhere();
-    let outcome = run(&mut package.whole()).succeeded();
+    // The same sources, however cargo is told to list them.
+    let listed_from = package.path("");
+    let outcome = run(package
+        .whole()
+        .env("CARGO_BUILD_DEP_INFO_BASEDIR", listed_from))
+    .succeeded();
     let record = outcome.record();
     let stored = &record["profile"]["source"]["stored"];
     assert_eq!(stored["sources"], "unchanged", "{stored}");
