@@ -417,8 +417,14 @@ fn command(workshop: &Workshop, arm: &Arm, capture: Option<&Path>) -> Result<Com
         .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_TERM_PROGRESS_WHEN", "never")
         // A compiler cache would not know the profile as an input.
-        .env("RUSTC_WRAPPER", "")
-        .env("RUSTC_WORKSPACE_WRAPPER", "");
+        .env("RUSTC_WRAPPER", "");
+    // To cargo an empty one of these is another one than none: with it, the workspace's symbols would
+    // have other names than in the build that is shipped, and the linker would lay them out otherwise.
+    let config = flags::cargo_config(&workshop.spec)?;
+    command = match config.build.rustc_workspace_wrapper {
+        Some(_) => command.env("RUSTC_WORKSPACE_WRAPPER", ""),
+        None => command.env_remove("RUSTC_WORKSPACE_WRAPPER"),
+    };
     command = command
         .arg(format!("--{}", target.kind().key()))
         .arg(target.executable())

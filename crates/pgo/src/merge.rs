@@ -180,22 +180,43 @@ fn describe(
 }
 
 /// Whole-number weights, of declared weights and totals of counts, such that totals × weights stand
-/// in the ratio of the declared weights: without this the longest run would drown the others.
+/// in the ratio of the declared weights: without this the longest run would drown the others. They
+/// are the smallest of their ratio, so that one workload alone keeps its counts: the compiler's
+/// limits are not all relative.
 pub(crate) fn weights(workloads: &[(f64, u64)]) -> Vec<u64> {
     let wanted: Vec<f64> = workloads
         .iter()
         .map(|&(weight, counts_total)| weight / counts_total as f64)
         .collect();
     let least = wanted.iter().copied().fold(f64::INFINITY, f64::min);
-    wanted
+    let weights = wanted
         .iter()
-        .map(|wanted| (wanted / least * LEAST_WEIGHT).round() as u64)
-        .collect()
+        .map(|wanted| (wanted / least * LEAST_WEIGHT).round() as u64);
+    let divisor = weights.clone().fold(0, greatest_common_divisor).max(1);
+    weights.map(|weight| weight / divisor).collect()
+}
+
+/// By Euclid's algorithm; that of zero and a number is the number.
+fn greatest_common_divisor(one: u64, other: u64) -> u64 {
+    if other == 0 {
+        one
+    } else {
+        greatest_common_divisor(other, one % other)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn weights_are_the_smallest_of_their_ratio() {
+        assert_eq!(weights(&[(1.0, 70)]), [1]);
+        assert_eq!(weights(&[(3.0, 70), (3.0, 70)]), [1, 1]);
+        assert_eq!(weights(&[(1.0, 50), (1.0, 20)]), [2, 5]);
+        assert_eq!(weights(&[(1.0, 70), (1.0, 10)]), [1, 7]);
+        assert_eq!(weights(&[]), [0; 0]);
+    }
 
     #[test]
     fn totals_are_normalised_then_weighted() {

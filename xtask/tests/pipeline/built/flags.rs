@@ -91,6 +91,37 @@ fn configured(text: &str) -> (TempDir, std::path::PathBuf) {
     (directory, package)
 }
 
+/// What cargo makes of the package's identity: it is in every symbol's name.
+#[track_caller]
+fn identity(log: &str) -> &str {
+    let mut calls = log
+        .lines()
+        .filter(|line| line.contains("--crate-name faulty"));
+    let call = calls.next().expect("rustc was called");
+    let (_, rest) = call.split_once("metadata=").expect("an identity");
+    rest.split(' ').next().expect("digits")
+}
+
+#[test]
+fn slow_arms_have_the_symbols_of_a_plain_build() {
+    let (directory, package) = package();
+    let (spec, out) = (
+        package.join("declared-exit.toml"),
+        package.with_file_name("out"),
+    );
+    run(pgo(["instrument"]).args(place(&spec, &out))).succeeded();
+    let log = std::fs::read_to_string(out.join("logs/build-instrumented.log")).expect("a log");
+    let target = log.split("--target ").nth(1).expect("a target");
+    let mut plain = Command::new("cargo");
+    let plain = plain
+        .args(["build", "--release", "--verbose", "--target"])
+        .arg(target.split(' ').next().expect("a triple"))
+        .current_dir(&package)
+        .env("CARGO_TARGET_DIR", directory.path().join("plain"));
+    let plain = run(plain).succeeded();
+    assert_eq!(identity(&log), identity(&plain.stderr));
+}
+
 #[test]
 fn slow_rustflags_of_the_environment_are_kept() {
     let (_directory, package) = package();
