@@ -259,11 +259,17 @@ fn a_log_that_cannot_tell() {
         with_profile("gain") + "       Fresh dep v1.0.0\n",
         with_profile("gain") + "error: could not compile `gain`\n",
         with_profile("gain") + "     Running `rustc --crate-name cut",
+        with_profile("gain").replace("-Copt-level=3", "-C incremental=/t/incremental"),
     ] {
         assert_eq!(by_log(&text), open, "{text}");
         let log = log(&text);
         assert_eq!(discarded_share(&Evidence { log, ..sound() }), None);
     }
+    // What was not given the profile holds nothing of it.
+    let host =
+        with_profile("gain") + &compiled("build_script_build", "-Cincremental=/t/incremental");
+    let of_target = host.replace("-Cprofile-use", "--target t -Cprofile-use");
+    assert!(by_log(&of_target).is_empty());
     let wrapped = with_profile("gain").replace("`rustc", "`sccache rustc");
     assert_eq!(by_log(&wrapped), [(ProfileUsed, CannotTell)]);
 }
@@ -293,7 +299,14 @@ fn compilers_that_were_silenced() {
             both.clone(),
         ),
         (
-            whole.replace(LOUD_FLAGS, &format!("{LOUD_FLAGS} -Awarnings")),
+            whole.replace(LOUD_FLAGS, &format!("{LOUD_FLAGS} --allow=warnings")),
+            both.clone(),
+        ),
+        (
+            whole.replace(
+                LOUD_FLAGS,
+                &format!("{LOUD_FLAGS} -Cllvm-args=-no-pgo-warn-mismatch"),
+            ),
             both,
         ),
         (
