@@ -5,7 +5,8 @@
 
 use super::{Finding, VERBOSE};
 use crate::audit::build_log::{BuildLog, Code, Compilation, Role, Silence};
-use crate::audit::evidence::{Evidence, Given, Shipped};
+use crate::audit::evidence::Evidence;
+use crate::audit::left::{Given, Shipped};
 use crate::compare::programs::file_name;
 
 /// The compiler's own file name. Of whatever else is started in its place, nothing is known.
@@ -82,12 +83,19 @@ fn other_profile(given: &[Given]) -> Option<Finding> {
             ),
             "name that file, or build again; a name with the content's hash keeps them apart",
         )),
-        Given::Audited(_) | Given::Gone(_) => None,
+        Given::Audited(_) | Given::Rewritten(_) | Given::Gone(_) => None,
     })
 }
 
 fn lost_profile(given: &[Given]) -> Option<Finding> {
     given.iter().find_map(|given| match given {
+        Given::Rewritten(path) => Some(Finding::cannot_tell(
+            format!(
+                "the build was given `{}`, which was written again since",
+                path.display()
+            ),
+            "build again before the profile is, or name each profile by the hash of its content; where files are copied, keep their times: docs/audit.md#times",
+        )),
         Given::Gone(path) => Some(Finding::cannot_tell(
             format!(
                 "the build was given `{}`, which is not there any more",
@@ -174,6 +182,13 @@ pub(super) fn as_built(shipped: &Shipped) -> Finding {
                 path.display()
             ),
             "ship what the optimised build made: look at what is copied, and whether a later build overwrites it",
+        ),
+        Shipped::Rewritten(path) => Finding::cannot_tell(
+            format!(
+                "the build linked `{}`, which was written again after the log had ended",
+                path.display()
+            ),
+            "keep the log of the last build there, and audit before anything else builds, strips or signs in place; where files are copied, keep their times: docs/audit.md#times",
         ),
         Shipped::Gone(path) => Finding::cannot_tell(
             format!(

@@ -15,7 +15,8 @@ use super::Question::{
 use super::*;
 use crate::artifact::Artifact;
 use crate::audit::build_log::BuildLog;
-use crate::audit::evidence::{Against, Effect, Given, Shipped};
+use crate::audit::evidence::{Against, Effect};
+use crate::audit::left::{Given, Shipped};
 
 const LOUD_FLAGS: &str =
     "-Cllvm-args=-pgo-warn-missing-function -Cllvm-args=-no-pgo-warn-mismatch-comdat-weak=false";
@@ -275,7 +276,7 @@ fn a_log_that_cannot_tell() {
 }
 
 #[test]
-fn another_profile_and_one_that_is_gone() {
+fn another_profile_and_one_that_is_not_what_it_was() {
     let given = |given: Given| {
         let audited = Given::Audited("/p/m.profdata".into());
         not_yes(&Evidence {
@@ -285,7 +286,9 @@ fn another_profile_and_one_that_is_gone() {
     };
     let path = PathBuf::from("/p/other.profdata");
     assert_eq!(given(Given::Other(path.clone())), [(ProfileUsed, No)]);
-    assert_eq!(given(Given::Gone(path)), [(ProfileUsed, CannotTell)]);
+    for unknown in [Given::Rewritten(path.clone()), Given::Gone(path)] {
+        assert_eq!(given(unknown), [(ProfileUsed, CannotTell)]);
+    }
 }
 
 #[test]
@@ -411,6 +414,7 @@ fn a_stripped_binary_says_what_to_keep() {
 fn what_is_shipped_beside_what_was_built() {
     for (shipped, expected) in [
         (Shipped::Otherwise("/t/deps/gain".into()), No),
+        (Shipped::Rewritten("/t/deps/gain".into()), CannotTell),
         (Shipped::Gone("/t/deps/gain".into()), CannotTell),
         (Shipped::NotLogged, CannotTell),
     ] {
