@@ -15,7 +15,7 @@ use super::left::{self, Given, Shipped, Written};
 use crate::artifact::{Artifact, Counters};
 use crate::digest;
 use crate::error::{Error, Result};
-use crate::functions;
+use crate::functions::{self, FullNames, Sizes};
 use crate::profile::counts::Counts;
 use crate::toolchain::LlvmProfdata;
 
@@ -81,6 +81,8 @@ pub(super) struct Functions {
     pub(super) known: u64,
     /// Functions of the binary that the compiler said the profile does not know.
     pub(super) unknown: u64,
+    /// Whether the binary tells their sizes.
+    pub(super) sizes: Sizes,
 }
 
 /// The baseline, and what became of the hottest functions.
@@ -143,9 +145,9 @@ impl Evidence {
         let (state, counts) = profile_state(&profile, tool)?;
         let profile_sha256 = digest::file(&profile)?;
         let log = BuildLog::parse(&log_text);
-        let names = functions::full_names(&binary.path)?;
-        let is_runtime = |name: &String| name.starts_with(RUNTIME);
-        if names.iter().flatten().any(is_runtime) {
+        let symbols = functions::full_names(&binary.path)?;
+        let mut names = symbols.iter().flat_map(|symbols| &symbols.names);
+        if names.any(|name| name.starts_with(RUNTIME)) {
             binary.counters = Counters::Present;
         }
         let hottest =
@@ -160,7 +162,7 @@ impl Evidence {
             against: against.transpose()?,
             given: left::given(&log, log_written, &profile_sha256),
             shipped: left::shipped(&log, log_written, &binary),
-            functions: names.map(|names| beside(&counts, &names, &log.unknown_functions)),
+            functions: symbols.map(|symbols| beside(&counts, &symbols, &log.unknown_functions)),
             profile: state,
             profile_sha256,
             log,
@@ -247,7 +249,8 @@ fn profile_state(path: &Path, tool: &LlvmProfdata) -> Result<(ProfileState, Coun
     }
 }
 
-fn beside(counts: &Counts, names: &HashSet<String>, unknown: &HashSet<String>) -> Functions {
+fn beside(counts: &Counts, symbols: &FullNames, unknown: &HashSet<String>) -> Functions {
+    let names = &symbols.names;
     let mut of_profile = HashSet::new();
     let (mut covered, mut found) = (0, 0);
     for (symbol, count) in counts.by_function() {
@@ -263,6 +266,7 @@ fn beside(counts: &Counts, names: &HashSet<String>, unknown: &HashSet<String>) -
         found,
         known: of_profile.intersection(names).count() as u64,
         unknown: unknown.intersection(names).count() as u64,
+        sizes: symbols.sizes,
     }
 }
 
@@ -296,14 +300,19 @@ mod tests {
             "a::never::h0123456789abcdef",
             "a::new::h0123456789abcdef",
         ]);
+        let symbols = FullNames {
+            names,
+            sizes: Sizes::Told,
+        };
         let unknown = set(&["a::new::h0123456789abcdef", "a::gone::h0123456789abcdef"]);
         assert_eq!(
-            beside(&counts, &names, &unknown),
+            beside(&counts, &symbols, &unknown),
             Functions {
                 covered: 2,
                 found: 1,
                 known: 3,
-                unknown: 1
+                unknown: 1,
+                sizes: Sizes::Told
             }
         );
     }

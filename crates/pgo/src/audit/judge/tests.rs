@@ -17,6 +17,7 @@ use crate::artifact::Artifact;
 use crate::audit::build_log::BuildLog;
 use crate::audit::evidence::{Against, Effect};
 use crate::audit::left::{Given, Shipped};
+use crate::functions::Sizes;
 
 const LOUD_FLAGS: &str =
     "-Cllvm-args=-pgo-warn-missing-function -Cllvm-args=-no-pgo-warn-mismatch-comdat-weak=false";
@@ -124,6 +125,7 @@ fn functions(covered: u64, found: u64, known: u64, unknown: u64) -> Functions {
         found,
         known,
         unknown,
+        sizes: Sizes::Told,
     }
 }
 
@@ -408,6 +410,33 @@ fn a_stripped_binary_says_what_to_keep() {
         .iter()
         .filter_map(|answered| answered.next_step.as_deref());
     assert!(steps.all(|step| step.contains("strip")));
+}
+
+#[test]
+fn a_platform_without_sizes_leaves_hot_code_open_and_nothing_else() {
+    let functions = Functions {
+        sizes: Sizes::NotTold,
+        ..functions(50, 40, 80, 0)
+    };
+    let of_hot_code = |baseline: &str| {
+        let against = Against {
+            baseline: artifact(baseline),
+            hottest: vec![hot(FunctionCode::NotKnown, FunctionCode::NotKnown)],
+        };
+        let evidence = Evidence {
+            functions: Some(functions),
+            against: Some(against),
+            ..sound()
+        };
+        (not_yes(&evidence), answers(&evidence))
+    };
+    let (open, answers) = of_hot_code("baseline");
+    assert_eq!(open, [(HotCodeDiffers, CannotTell)]);
+    let of_sizes = answers.iter().filter(|one| one.why.contains("sizes"));
+    assert_eq!(of_sizes.count(), 1);
+    // That it is the baseline is told by the code as a whole.
+    let (identical, _) = of_hot_code("candidate");
+    assert_eq!(identical, [(HotCodeDiffers, No)]);
 }
 
 #[test]
