@@ -128,7 +128,7 @@ fn the_effect_has_its_interval(sound: &Files, directory: &Path) {
             "--workload",
             workload,
             "--budget",
-            "3s",
+            "8s",
             "--out",
             &out,
             "--markdown",
@@ -136,7 +136,8 @@ fn the_effect_has_its_interval(sound: &Files, directory: &Path) {
         ])
     };
     let holdout = fixture("gain/inputs/holdout.txt");
-    let outcome = measured(&format!("'{}'", holdout.display())).succeeded();
+    let outcome = measured(&format!("'{}'", holdout.display()));
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stdout);
     assert!(outcome.stdout.contains("EFFECT"), "{}", outcome.stdout);
     let report = std::fs::read_to_string(&markdown).expect("a report");
     let answer = "Is it no slower than the baseline? **yes**: faster";
