@@ -19,6 +19,7 @@ use crate::clang::Clang;
 use crate::digest;
 use crate::error::{Error, Result};
 use crate::flags::{self, Arm, SharedFlags};
+use crate::host_artifacts;
 use crate::output::OutputDir;
 use crate::progress::Progress;
 use crate::spec::Spec;
@@ -216,6 +217,13 @@ pub(crate) struct Linked {
     pub(crate) manifest: PathBuf,
 }
 
+impl Linked {
+    /// Where it lies.
+    pub(crate) fn directory(&self) -> &Path {
+        self.manifest.parent().unwrap_or(Path::new("/"))
+    }
+}
+
 /// The packages that were compiled for the target of `arm`, by id: what is in its binary, and
 /// neither build scripts nor what these and macros were compiled from.
 ///
@@ -239,6 +247,7 @@ fn compile(
     capture: Option<&Path>,
     progress: &mut Progress,
 ) -> Result<(PathBuf, Messages)> {
+    host_artifacts::provide(workshop, arm)?;
     let messages = run(workshop, arm, capture, progress)?;
     let log = workshop.output.build_log(arm.name());
     // A build with nothing to do must not take the place of the one that called the compiler.

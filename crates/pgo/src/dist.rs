@@ -2,9 +2,9 @@
 //! nothing but that commit.
 //!
 //! Takes specs with a stored profile, and the last release; gives archives with `SHA256SUMS`, or says
-//! why there are none. Everything is built anew: nothing of an earlier run is taken over. Nothing is
-//! packed before all is verified and guarded, and an earlier run's archives are gone by then. What was
-//! measured is beside the archives, never in them.
+//! why there are none. Everything is built anew: nothing of an earlier run is taken over. What an earlier
+//! run has left is removed once nothing is refused any more, before anything is built; nothing is packed
+//! before all is verified and guarded. What was measured is beside the archives, never in them.
 
 mod archive;
 mod directory;
@@ -18,22 +18,23 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use inferno_measure::record::{Check, CheckOutcome};
+use inferno_measure::record::Check;
 
 use self::archive::{Entry, Mode};
-use self::directory::ReleaseDir;
+use self::directory::Place;
 use self::last_release::Released;
 use self::manifest::{Build, Manifest, Program, Source};
 use crate::assemble;
-use crate::cargo::Resolution;
+use crate::cargo::{LockFile, Resolution};
 use crate::compare::programs::Finished;
 use crate::error::{Error, Result};
 use crate::optimize::Candidate;
+use crate::progress::Progress;
 use crate::revision::Revision;
 use crate::session::Session;
 use crate::spec::Spec;
 use crate::stage::Reuse;
-use crate::store::StoredProfile;
+use crate::store::{Store, StoredProfile};
 use crate::verify::VerifiedPair;
 
 pub use guards::{Standing, Undecided};
@@ -70,13 +71,15 @@ pub struct Dist {
 /// # Errors
 /// Every [`Error`]; then nothing is packed.
 pub fn run(options: &Options) -> Result<Dist> {
-    check_names(&options.specs)?;
-    let release = ReleaseDir::open(&options.out)?;
+    check_specs(&options.specs)?;
+    let place = Place::open(&options.out, &options.last_release)?;
     let prepared = options
         .specs
         .iter()
         .map(|spec| Prepared::of(spec, options))
         .collect::<Result<Vec<_>>>()?;
+    let mut progress = Progress::on_stderr();
+    let release = place.cleared(&mut |line| progress.say(line))?;
     let mut built = prepared
         .into_iter()
         .map(Prepared::build)
@@ -109,10 +112,16 @@ pub fn run(options: &Options) -> Result<Dist> {
     })
 }
 
-/// Archives and directories are named after specs.
-fn check_names(specs: &[Spec]) -> Result<()> {
+/// Archives and directories are named after specs, and what a spec does not declare cannot be proved.
+fn check_specs(specs: &[Spec]) -> Result<()> {
     for (index, spec) in specs.iter().enumerate() {
         guards::names(spec)?;
+        if spec.train().is_empty() {
+            return Err(spec.error(
+                "there is no [[train]] workload, so nothing tells whether the stored profile is stale",
+                "declare one that is like the work of the stored profile: docs/profiles.md#staleness",
+            ));
+        }
         let mut earlier = specs[..index].iter();
         if earlier.any(|other| other.name() == spec.name()) {
             return Err(spec.error(
@@ -127,8 +136,9 @@ fn check_names(specs: &[Spec]) -> Result<()> {
     Ok(())
 }
 
-/// All that can be refused before anything is built: a tree with changes, a profile that is not what
-/// its manifest says, a last release that was tampered with, a tool that is missing.
+/// All that can be refused before anything is built: a tree with changes, a file that is not in the
+/// commit, a profile that is not what its manifest says, a last release that was tampered with, a tool
+/// that is missing.
 struct Prepared {
     session: Session,
     revision: Revision,
@@ -141,9 +151,20 @@ impl Prepared {
         spec.check_filled_in()?;
         let revision = Revision::of(&spec.manifest_directory())?;
         let out = options.out.join("build").join(spec.name());
-        let mut session = Session::open(spec.clone(), &out, Reuse::Nothing, Resolution::default())?;
+        // What cargo would write into the lock file is in no commit.
+        let resolution = Resolution {
+            lock_file: LockFile::Kept,
+            ..Resolution::default()
+        };
+        let mut session = Session::open(spec.clone(), &out, Reuse::Nothing, resolution)?;
         session.forget_the_machine(&revision);
+        for file in [spec.path.clone(), spec.manifest(), session.lock_file()?] {
+            revision.check_holds(&file)?;
+        }
         let stored = session.stored()?;
+        for file in Store::of(spec).files(stored.manifest()) {
+            revision.check_holds(&file)?;
+        }
         let last = match &options.last_release {
             LastRelease::None => {
                 session.say(&format!(
@@ -236,7 +257,11 @@ impl Built {
         let top = format!("{}-{version}-{target}", manifest.name);
         let candidate = self.candidate().clone();
         let linked = self.session.linked(&candidate)?;
-        let licences = licences::third_party(&linked, &manifest.build.rustc)?;
+        let own = licences::Own {
+            root: self.revision.root.clone(),
+            members: self.session.members()?,
+        };
+        let licences = licences::third_party(&linked, &own, &manifest.build.rustc)?;
         let read = |content: Vec<u8>| Entry {
             content,
             mode: Mode::Read,
@@ -311,12 +336,8 @@ impl Built {
                 target: spec.target().clone(),
                 rustflags: rustflags.collect(),
             },
-            checks: self
-                .checks
-                .iter()
-                .filter(|check| check.outcome == CheckOutcome::Passed)
-                .map(|check| check.name.clone())
-                .collect(),
+            checks: manifest::passed(&self.checks),
+            unproved: manifest::unproved(&self.checks),
         })
     }
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use inferno_measure::record::{FunctionCode, HotFunction, Placement};
-use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
+use object::{BinaryFormat, Object, ObjectSection, ObjectSymbol, SymbolKind};
 
 use crate::error::{Error, Result};
 use crate::profile::counts::Counts;
@@ -157,20 +157,57 @@ impl Symbols {
     }
 }
 
+/// The functions of a binary with a symbol table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FullNames {
+    /// As [`full_name`] has them.
+    pub(crate) names: HashSet<String>,
+    /// Whether their sizes are known as well.
+    pub(crate) sizes: Sizes,
+}
+
+/// Whether a symbol table tells how large functions are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sizes {
+    /// Of each.
+    Told,
+    /// Of none: Mach-O has no place for them.
+    NotTold,
+}
+
 /// The functions of the binary at `path` by [`full_name`]; `None` where the symbol table was stripped.
 ///
 /// # Errors
 /// [`Error::Io`], and [`Error::Verification`] when the file is no binary.
-pub(crate) fn full_names(path: &Path) -> Result<Option<HashSet<String>>> {
+pub(crate) fn full_names(path: &Path) -> Result<Option<FullNames>> {
     let content = std::fs::read(path).map_err(Error::io("read", path))?;
     let file = parse(&content, path)?;
-    let functions = file
-        .symbols()
-        .filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.size() > 0);
-    let names: HashSet<String> = functions
-        .filter_map(|symbol| symbol.name().ok().map(full_name))
-        .collect();
-    Ok((!names.is_empty()).then_some(names))
+    let sizes = if file.format() == BinaryFormat::MachO {
+        Sizes::NotTold
+    } else {
+        Sizes::Told
+    };
+    let (mut names, mut local) = (HashSet::new(), 0);
+    for symbol in file.symbols() {
+        let is_function =
+            symbol.kind() == SymbolKind::Text && (symbol.size() > 0 || sizes == Sizes::NotTold);
+        let Some(name) = symbol.name().ok().filter(|_| is_function) else {
+            continue;
+        };
+        let name = match sizes {
+            Sizes::Told => name,
+            // Mach-O puts an underscore before what the compiler names.
+            Sizes::NotTold => name.strip_prefix('_').unwrap_or(name),
+        };
+        names.insert(full_name(name));
+        local += u64::from(symbol.is_local());
+    }
+    // Stripped, a Mach-O file keeps the names that are known outside of it.
+    let is_whole = match sizes {
+        Sizes::Told => !names.is_empty(),
+        Sizes::NotTold => local > 0,
+    };
+    Ok(is_whole.then_some(FullNames { names, sizes }))
 }
 
 fn parse<'data>(content: &'data [u8], path: &Path) -> Result<object::File<'data>> {
@@ -338,10 +375,87 @@ mod tests {
             FunctionCode::InlinedOrGone
         );
         if cfg!(target_os = "linux") {
-            let names = full_names(&this).expect("a binary").expect("symbols");
-            assert!(names.contains("main"));
+            let functions = full_names(&this).expect("a binary").expect("symbols");
+            assert!(functions.names.contains("main"));
+            assert_eq!(functions.sizes, Sizes::Told);
             assert!(matches!(symbols.code("main"), FunctionCode::Own { .. }));
         }
+    }
+
+    /// A symbol of a function: seen within the file, or outside of it.
+    const LOCAL: u8 = 0x0e;
+    const EXTERNAL: u8 = 0x0f;
+
+    /// A Mach-O program of one section of code, with these symbols.
+    fn mach_o(symbols: &[(&str, u8)]) -> Vec<u8> {
+        const TABLE: u32 = 32 + 152 + 24;
+        let bytes = |words: &[u32]| -> Vec<u8> {
+            words.iter().flat_map(|word| word.to_le_bytes()).collect()
+        };
+        let name = |text: &str| -> Vec<u8> {
+            let mut name = text.as_bytes().to_vec();
+            name.resize(16, 0);
+            name
+        };
+        let (mut table, mut strings) = (Vec::new(), vec![0_u8]);
+        for (symbol, kind) in symbols {
+            table.extend(bytes(&[strings.len() as u32]));
+            // Its section and description, then its address.
+            table.extend([*kind, 1, 0, 0]);
+            table.extend([0; 8]);
+            strings.extend(symbol.bytes());
+            strings.push(0);
+        }
+        let count = symbols.len() as u32;
+        let strings_at = TABLE + table.len() as u32;
+        [
+            // The header: 64 bits, an executable with two load commands.
+            bytes(&[0xfeed_facf, 0x0100_000c, 0, 2, 2, 152 + 24, 0, 0]),
+            // A segment: addresses and offsets, protection, one section.
+            bytes(&[0x19, 152]),
+            name("__TEXT"),
+            bytes(&[0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 1, 0]),
+            name("__text"),
+            name("__TEXT"),
+            // Nothing but instructions.
+            bytes(&[0, 0, 0, 0, 0, 0, 0, 0, 0x8000_0400, 0, 0, 0]),
+            // Where symbols and strings are.
+            bytes(&[2, 24, TABLE, count, strings_at, strings.len() as u32]),
+            table,
+            strings,
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn mach_o_tells_names_and_no_sizes() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let functions = |symbols: &[(&str, u8)]| {
+            std::fs::write(file.path(), mach_o(symbols)).expect("written");
+            full_names(file.path()).expect("a binary")
+        };
+        let found = functions(&[
+            ("__ZN4gain3run17h0123456789abcdefE", LOCAL),
+            ("___llvm_profile_write_file", LOCAL),
+            ("_main", EXTERNAL),
+        ]);
+        let expected = [
+            "gain::run::h0123456789abcdef",
+            "__llvm_profile_write_file",
+            "main",
+        ];
+        assert_eq!(
+            found,
+            Some(FullNames {
+                names: expected.map(String::from).into(),
+                sizes: Sizes::NotTold
+            })
+        );
+        let symbols = Symbols::read(file.path()).expect("a binary");
+        assert_eq!(symbols.code("gain::run"), FunctionCode::NotKnown);
+
+        let stripped = [("__mh_execute_header", EXTERNAL), ("_main", EXTERNAL)];
+        assert_eq!(functions(&stripped), None);
     }
 
     #[test]

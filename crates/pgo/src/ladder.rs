@@ -97,6 +97,8 @@ struct Climb<'a> {
     target: String,
     /// The processor of the step `target-cpu`.
     cpu: String,
+    /// The flags of the first rung, which every rung has.
+    first_flags: SharedFlags,
     /// Known once a rung was trained.
     llvm_profdata: Option<String>,
     /// Known once clang has compiled C for a rung.
@@ -134,7 +136,8 @@ impl<'a> Climb<'a> {
         let config = flags::cargo_config(spec)?;
         let compiler = Compiler::of(&config, &spec.manifest_directory())?;
         let target = flags::target(spec, &config, &compiler.host)?;
-        SharedFlags::resolve(spec, &config, &target)?;
+        let first = Settings::first(spec).of(spec);
+        let first_flags = SharedFlags::resolve(&first, &config, &target)?;
         let mut progress = Progress::on_stderr();
         let output = OutputDir::open(&options.out, &mut |line| progress.say(line))?;
         if options.reuse == Reuse::Nothing {
@@ -145,6 +148,7 @@ impl<'a> Climb<'a> {
             compiler,
             target,
             cpu: steps::cpu(options.target_cpu.as_deref(), spec),
+            first_flags,
             llvm_profdata: None,
             c: None,
             stages: Stages::new(Layout::new(output.root()), options.samples),

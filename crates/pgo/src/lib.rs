@@ -25,6 +25,7 @@ pub mod flags;
 pub mod functions;
 pub mod gathered;
 pub mod holdout;
+mod host_artifacts;
 pub mod init;
 pub mod instructions;
 pub mod ladder;

@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 use crate::flags::Arm;
 use crate::merge::MergedProfile;
 use crate::output::Layout;
-use crate::profile::names;
 use crate::profile::used::ProfileUse;
+use crate::profile::{names, records};
 use crate::progress::Progress;
 use crate::toolchain::LlvmProfdata;
 use crate::train::Instrumented;
@@ -103,6 +103,34 @@ pub fn check_origin(
             share * 100.0
         ),
     })
+}
+
+/// Fails when more of the profile's counts are of another version of the program than the compiler may
+/// discard: they stand under functions that `instrumented` does not have with the same control flow.
+///
+/// # Errors
+/// [`Error::Verification`].
+pub(crate) fn check_version(
+    profile: &MergedProfile,
+    instrumented: &Instrumented,
+    tool: &LlvmProfdata,
+) -> Result<()> {
+    let known = records::read(&instrumented.artifact().path)?;
+    let is_known =
+        |name: &str, hash: u64| known.get(name).is_some_and(|flows| flows.contains(&hash));
+    let counts = tool.counts(&profile.path)?;
+    let share = counts.share_in(is_known).unwrap_or(0.0);
+    if 1.0 - share <= DISCARDED_SHARE_MAX {
+        return Ok(());
+    }
+    refused(
+        "profile-version",
+        format!(
+            "{:.1} % of the profile's counts stand under functions with another control flow than the program has now",
+            (1.0 - share) * 100.0
+        ),
+        "check out the commit on which it was gathered, or gather it again with the binary of the step `instrument`",
+    )
 }
 
 /// Builds the candidate. `of_c` is what is known of the profile's use by the C code.

@@ -1,7 +1,7 @@
 //! The commit that is checked out: what a release is built from, exactly.
 //!
-//! Takes a directory; gives a [`Revision`] of a tree without changes. It must not change anything
-//! in the repository.
+//! Takes a directory; gives a [`Revision`] of a tree without changes, which tells whether a file is in
+//! it. It must not change anything in the repository.
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,9 @@ use crate::error::{Error, Result};
 
 /// Changed files that an error names.
 const NAMED: usize = 5;
+
+/// Digits of a commit for people.
+const DIGITS: usize = 12;
 
 /// A commit whose files are those that are there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +68,42 @@ impl Revision {
                 root.display()
             ),
             hint: "commit what belongs to the release, and remove or ignore the rest: a release is built from a commit".into(),
+        })
+    }
+
+    /// Fails when `file` is not in the commit. That there are no changes does not tell: git says nothing
+    /// of files that it ignores, nor of those outside of the repository.
+    ///
+    /// # Errors
+    /// [`Error::Usage`].
+    pub fn check_holds(&self, file: &Path) -> Result<()> {
+        let resolved = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+        let is_inside = resolved.starts_with(&self.root);
+        let name = resolved.to_string_lossy();
+        let listed = ["--literal-pathspecs", "ls-files", "--", &name];
+        if is_inside && !git(&self.root, &listed)?.is_empty() {
+            return Ok(());
+        }
+        let hint = if !file.exists() {
+            "make it and commit it: `cargo generate-lockfile` writes a lock file".to_owned()
+        } else if is_inside {
+            format!(
+                "commit it, also where git ignores it: `git add --force {}`",
+                file.display()
+            )
+        } else {
+            format!(
+                "put it into the repository `{}` and commit it: a release is built from a commit",
+                self.root.display()
+            )
+        };
+        Err(Error::Usage {
+            message: format!(
+                "`{}` is not in commit {}",
+                file.display(),
+                self.commit.get(..DIGITS).unwrap_or(&self.commit)
+            ),
+            hint,
         })
     }
 
@@ -147,6 +186,20 @@ mod tests {
         assert_eq!(revision.committed_s, 1_767_323_045);
         assert_eq!(revision.root, path.canonicalize().expect("it is there"));
         revision.check_unchanged().expect("the same");
+
+        revision.check_holds(&path.join("file")).expect("committed");
+        let outside = tempfile::NamedTempFile::new().expect("a file");
+        for (file, hint) in [
+            (path.join("target/ignored"), "git add --force"),
+            (path.join("absent"), "generate-lockfile"),
+            (outside.path().to_owned(), "put it into the repository"),
+        ] {
+            let error = revision.check_holds(&file).expect_err(hint);
+            let named = format!("`{}` is not in commit", file.display());
+            assert!(error.to_string().contains(&named), "{error}");
+            assert!(error.hint().is_some_and(|told| told.contains(hint)));
+            assert_eq!(error.exit_code(), crate::exit::USAGE);
+        }
 
         for (name, text) in [("file", "two"), ("new", "three")] {
             std::fs::write(path.join(name), text).expect("a file");

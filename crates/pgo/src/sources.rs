@@ -14,7 +14,7 @@ use crate::artifact::Artifact;
 use crate::cargo::{self, Workshop};
 use crate::digest::{self, Key};
 use crate::error::{Error, Result};
-use crate::flags::Arm;
+use crate::flags::{self, Arm};
 use crate::progress::Progress;
 
 /// The sources of a binary.
@@ -50,7 +50,10 @@ impl SourceState {
             });
         }
         let directory = workshop.spec.manifest_directory();
-        let files = files(&again.path, &directory, workshop.output.root())?;
+        let configured = flags::cargo_config(&workshop.spec)?.build.dep_info_basedir;
+        let base = configured.unwrap_or_else(|| directory.clone());
+        let base = base.canonicalize().map_err(Error::io("open", &base))?;
+        let files = files(&again.path, &base, workshop.output.root())?;
         Ok(Self {
             commit: commit(&directory),
             sha256: digest_of(files.into_iter().chain(described_by(workshop)))?,
@@ -58,15 +61,31 @@ impl SourceState {
     }
 }
 
-/// The local files that cargo lists beside the executable, those of the run itself left out.
-fn files(executable: &Path, directory: &Path, run: &Path) -> Result<Vec<PathBuf>> {
+/// The local files that cargo lists beside the executable, those of the run itself left out. What is
+/// listed relative lies in `base`: cargo's `build.dep-info-basedir`, or else the manifest's directory.
+///
+/// cargo lists what was compiled, and what build scripts watch. The first is there, as cargo has just
+/// found it unchanged. The second may be a directory, or not there yet.
+fn files(executable: &Path, base: &Path, run: &Path) -> Result<Vec<PathBuf>> {
     let list = executable.with_extension("d");
     let text = std::fs::read_to_string(&list).map_err(Error::io("read", &list))?;
-    let listed = dependencies(&text).into_iter();
-    let files = listed
-        .map(|file| directory.join(file))
-        .filter(|file| !file.starts_with(run) && file.is_file());
-    Ok(files.collect())
+    let listed = dependencies(&text)
+        .into_iter()
+        .map(|file| base.join(file))
+        .filter(|file| !file.starts_with(run));
+    let (files, others): (Vec<PathBuf>, Vec<PathBuf>) = listed.partition(|file| file.is_file());
+    let is_source = |file: &&PathBuf| file.extension().is_some_and(|kind| kind == "rs");
+    let absent = others.iter().find(|file| is_source(file) && !file.exists());
+    absent.map_or(Ok(files), |absent| {
+        Err(Error::Verification {
+            check: "listed-sources",
+            message: format!(
+                "cargo lists `{}` among the sources, and it is not there",
+                absent.display()
+            ),
+            hint: "take `build.dep-info-basedir` out of cargo's configuration; where a build script watches the file (`rerun-if-changed`), let it watch one that is there".into(),
+        })
+    })
 }
 
 /// The prerequisites of the first rule in cargo's own makefile syntax: spaces in names stand after a
@@ -146,13 +165,40 @@ mod tests {
             std::fs::write(path(name), name).expect("a file");
         }
         let listed = format!(
-            "x: main.rs {} {} absent.rs\n",
+            "x: main.rs {} {} out directory watched.txt\n",
             path("other.rs").display(),
             path("out/generated.rs").display()
         );
+        std::fs::create_dir(path("directory")).expect("a directory");
         std::fs::write(path("x.d"), listed).expect("a file");
         let found = files(&path("x"), directory.path(), &path("out")).expect("a list");
         assert_eq!(found, [path("main.rs"), path("other.rs")]);
+    }
+
+    #[test]
+    fn a_list_of_sources_that_are_elsewhere_is_refused() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| directory.path().join(name);
+        std::fs::create_dir_all(path("package/src")).expect("a directory");
+        for (file, text) in [
+            ("package/src/main.rs", ""),
+            ("x.d", "x: package/src/main.rs package/absent.txt\n"),
+        ] {
+            std::fs::write(path(file), text).expect("a file");
+        }
+        let found = |base: &Path| files(&path("x"), base, &path("out"));
+        let right = found(directory.path()).expect("they are there");
+        assert_eq!(right, [path("package/src/main.rs")]);
+        let error = found(&path("package")).expect_err("another base");
+        assert!(
+            error.to_string().contains("package/package/src/main.rs"),
+            "{error}"
+        );
+        assert!(
+            error
+                .hint()
+                .is_some_and(|hint| hint.contains("dep-info-basedir"))
+        );
     }
 
     #[test]

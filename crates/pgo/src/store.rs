@@ -58,9 +58,14 @@ impl Store {
         }
         let content = std::fs::read(&path).map_err(Error::io("read", &path))?;
         let text = String::from_utf8_lossy(&content);
-        let manifest = Manifest::parse(&text).map_err(|message| {
-            let message = format!("`{}`: {message}", path.display());
-            refused("stored-manifest", message)
+        let manifest = Manifest::parse(&text).map_err(|message| Error::Verification {
+            check: "stored-manifest",
+            message: format!("`{}`: {message}", path.display()),
+            hint: format!(
+                "restore it, as by `git checkout -- {}`; or remove `{}` with all that was gathered elsewhere, and make the profile anew with the step `refresh`",
+                path.display(),
+                self.directory.display()
+            ),
         })?;
         Ok(Some((manifest, digest::bytes(&content))))
     }
@@ -69,7 +74,8 @@ impl Store {
     /// removed last: at any time the manifest names a file that is there.
     ///
     /// # Errors
-    /// [`Error::Verification`] when the profile's file has changed, [`Error::Io`].
+    /// [`Error::Verification`] when the profile's file has changed, or the manifest that is there is not
+    /// as it was written; [`Error::Io`].
     pub(crate) fn write(&self, profile: &MergedProfile, made: Made, name: &str) -> Result<()> {
         let content = std::fs::read(&profile.path).map_err(Error::io("read", &profile.path))?;
         if digest::bytes(&content) != profile.sha256 {
@@ -91,8 +97,7 @@ impl Store {
             parts: made.parts,
         };
         let text = manifest.text()?;
-        // A manifest that cannot be read names nothing that could be removed.
-        let before = self.read().ok().flatten();
+        let before = self.read()?;
         let directory = &self.directory;
         std::fs::create_dir_all(directory).map_err(Error::io("create", directory))?;
         write_atomically(&self.profile(&profile.sha256), &content)?;
@@ -103,6 +108,11 @@ impl Store {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The manifest's file and that of the profile which `manifest` names.
+    pub(crate) fn files(&self, manifest: &Manifest) -> [PathBuf; 2] {
+        [self.manifest(), self.profile(&manifest.profile.sha256)]
     }
 
     fn profile(&self, sha256: &str) -> PathBuf {
@@ -303,10 +313,10 @@ pub(crate) fn check_storable(spec: &Spec) -> Result<()> {
 /// Fails when training alone cannot renew what is stored: what was gathered elsewhere would be lost.
 ///
 /// # Errors
-/// [`Error::Usage`] naming it.
+/// [`Error::Usage`] naming it; [`Error::Verification`] where the manifest does not tell, because it is not
+/// as it was written.
 pub(crate) fn check_renewable(store: &Store) -> Result<()> {
-    // What cannot be read holds nothing that could be kept.
-    let Some((manifest, _)) = store.read().ok().flatten() else {
+    let Some((manifest, _)) = store.read()? else {
         return Ok(());
     };
     let mut parts = manifest.parts.iter();

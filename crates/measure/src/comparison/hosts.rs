@@ -279,8 +279,35 @@ fn notes(records: &[HostRecord], threshold: f64) -> Vec<String> {
             ));
         }
     }
+    notes.extend(perhaps_one(records));
     notes.extend(alike(records));
     notes
+}
+
+/// Hosts that nothing tells apart. Runners of one kind look alike, so it is said and not refused.
+fn perhaps_one(records: &[HostRecord]) -> Vec<String> {
+    let mut groups: Vec<(&Host, Vec<&str>)> = Vec::new();
+    for HostRecord { label, record } in records {
+        let (host, label) = (&record.host, label.as_str());
+        match groups.iter_mut().find(|(other, _)| is_like(other, host)) {
+            Some((_, labels)) => labels.push(label),
+            None => groups.push((host, vec![label])),
+        }
+    }
+    let several = groups.iter().filter(|(_, labels)| labels.len() > 1);
+    let told = several.map(|(_, labels)| {
+        format!(
+            "{} have the same processor, cores, memory and kernel. They may be one machine, measured more \
+             than once: then the spread between hosts is not in the intervals over hosts.",
+            labels.join(" and ")
+        )
+    });
+    told.collect()
+}
+
+fn is_like(one: &Host, other: &Host) -> bool {
+    let told = |host: &Host| (host.cores, host.memory_bytes);
+    one.cpu_model == other.cpu_model && one.kernel == other.kernel && told(one) == told(other)
 }
 
 /// Hosts with the same processor are fewer kinds of machine than there are hosts.

@@ -138,7 +138,15 @@ fn until_ready(
     while !sign.is_there(lines) {
         check_interrupted()?;
         if let Some(exit) = server.exit_within(Duration::ZERO) {
-            return Ok(Err(format!("ended with {exit} before it was ready")));
+            let background = match exit {
+                ExitKind::Code(0) => {
+                    "; it may have gone to the background, and must stay in the foreground"
+                }
+                _ => "",
+            };
+            return Ok(Err(format!(
+                "ended with {exit} before it was ready{background}"
+            )));
         }
         if started.elapsed() >= limit {
             return Ok(Err(format!("was not ready within {limit:?}")));
@@ -223,6 +231,13 @@ mod tests {
             "{never:?}"
         );
         assert!(never.output.contains("broken"));
+        assert!(!never.problem.contains("background"), "{never:?}");
+        let left = driven("exit 0", "true", &how).unwrap_err();
+        assert!(
+            left.problem
+                .contains("exit code 0 before it was ready; it may have gone to the background"),
+            "{left:?}"
+        );
         let failed = driven(SERVER, "echo refused; exit 5", &how).unwrap_err();
         assert!(
             failed

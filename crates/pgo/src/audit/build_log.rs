@@ -4,12 +4,15 @@
 //! Takes what cargo printed, at best twice verbose, as a terminal or a CI service has kept it; gives
 //! [`BuildLog`]. The command lines of C compilers are not read, their messages are. It must not judge.
 
+mod flags;
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use regex::Regex;
 
+use self::flags::Flags;
 use crate::compare::programs;
 use crate::functions;
 use crate::profile::used::{ProfileUse, missing_function};
@@ -46,6 +49,8 @@ pub(super) struct Compilation {
     pub(super) role: Role,
     /// What it would not have said.
     pub(super) silences: Vec<Silence>,
+    /// Whether its code is all its own.
+    pub(super) code: Code,
     /// Where the program or library is that it linked: one of these, by the system.
     pub(super) links: Vec<PathBuf>,
     /// Whether cargo named a target: without one, flags reach build scripts as well.
@@ -70,10 +75,22 @@ pub(super) enum Silence {
     CappedLints,
     /// `-Awarnings`.
     AllowedWarnings,
+    /// LLVM was told to say nothing of changed functions.
+    ChangedFunctions,
     /// LLVM does not tell of changes in functions that several objects may hold, as generic ones.
     SharedFunctions,
     /// LLVM does not name the functions that the profile does not know.
     UnknownFunctions,
+}
+
+/// Where the machine code of a compilation comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Code {
+    /// All of it is compiled here.
+    New,
+    /// `-Cincremental`: what its sources have left as it was may be an earlier compilation's. Of the
+    /// profile, rustc compares the path alone.
+    MayBeOld,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,10 +101,18 @@ enum Target {
 
 /// Colours.
 static ESCAPES: LazyLock<Regex> = LazyLock::new(|| pattern(r"\x1b\[[0-9;?]*[A-Za-z]"));
-/// A crate with nothing to do; CI services put the time before each line.
-static FRESH: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?m)^(?:\S+Z)?\s*Fresh \S+ v\d"));
-static FAILURE: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?m)^(?:\S+Z\s+)?(error(?:\[E\d+\])?: .*)$"));
+/// A crate with nothing to do, whatever a CI service puts before each line.
+static FRESH: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?m)(?:^|\s)Fresh \S+ v\d"));
+/// An error of cargo or rustc, at the start of a line or one blank after what a CI service puts there:
+/// names of job and step with a tab after each, then times and numbers, as in `2026-11-26T02:10:00Z`,
+/// `[02:10:00]`, `Nov 26 02:10:00` and `#9 1.2`. Indented text is a quotation, and what begins with
+/// `[name 1.0]` or `12 |` a build script's or a source's.
+static FAILURE: LazyLock<Regex> = LazyLock::new(|| {
+    const STAMP: &str = r"(?:[\[#]?\d\S*|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)";
+    pattern(&format!(
+        r"(?m)^(?:(?:[^\t\n]*\t){{0,2}}(?:{STAMP} +)*{STAMP} )?(error(?:\[E\d+\])?: .*)$"
+    ))
+});
 /// cargo-pgo keeps the compiler's messages back: it names functions in its debug output alone.
 static NAMED_BY_CARGO_PGO: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"Missing profile data: (?:.*/)?(\S.*)\.\s*$"));
@@ -169,27 +194,23 @@ impl Compilation {
     /// `None` for what is not a run of rustc.
     fn of(words: &[String]) -> Option<Self> {
         let program = words.iter().position(|word| !is_assignment(word))?;
-        let flags = joined(&words[program + 1..]);
-        let value = |option: &str| {
-            flags
-                .iter()
-                .rev()
-                .find_map(|flag| flag.strip_prefix(option))
-        };
-        let crate_name = value("--crate-name=")?.to_owned();
-        let uses = value("-Cprofile-use=").map(PathBuf::from);
-        let instruments = flags
-            .iter()
-            .any(|flag| flag.starts_with("-Cprofile-generate"));
+        let flags = Flags::of(&words[program + 1..]);
+        let crate_name = flags.value("--crate-name=")?.to_owned();
+        let uses = flags.value("-Cprofile-use=").map(PathBuf::from);
         Some(Self {
-            links: links(&flags, &crate_name),
-            silences: silences(&flags),
+            links: flags.links(&crate_name),
+            silences: flags.silences(),
+            code: if flags.has("-Cincremental=") {
+                Code::MayBeOld
+            } else {
+                Code::New
+            },
             role: match uses {
                 Some(profile) => Role::Optimizes(profile),
-                None if instruments => Role::Instruments,
+                None if flags.has("-Cprofile-generate") => Role::Instruments,
                 None => Role::Plain,
             },
-            target: if value("--target=").is_some() {
+            target: if flags.has("--target=") {
                 Target::Named
             } else {
                 Target::Host
@@ -205,71 +226,6 @@ fn is_assignment(word: &str) -> bool {
     let of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     word.split_once('=')
         .is_some_and(|(name, _)| !name.is_empty() && name.chars().all(of_name))
-}
-
-/// The arguments with option and value in one word, as in `-Copt-level=3` and `--crate-name=gain`.
-fn joined(arguments: &[String]) -> Vec<String> {
-    let mut joined = Vec::with_capacity(arguments.len());
-    let mut words = arguments.iter();
-    while let Some(word) = words.next() {
-        let between = match word.as_str() {
-            "-A" | "-C" | "-W" => "",
-            "--cap-lints" | "--crate-name" | "--crate-type" | "--out-dir" | "--target" => "=",
-            _ => {
-                joined.push(word.clone());
-                continue;
-            }
-        };
-        let value = words.next().map_or("", String::as_str);
-        joined.push(format!("{word}{between}{value}"));
-    }
-    joined
-}
-
-fn silences(flags: &[String]) -> Vec<Silence> {
-    let says = |part: &str| flags.iter().any(|flag| flag.contains(part));
-    let about_warnings = |flag: &&String| matches!(flag.as_str(), "-Awarnings" | "-Wwarnings");
-    let last = flags.iter().rev().find(about_warnings);
-    [
-        (Silence::CappedLints, says("--cap-lints=allow")),
-        (
-            Silence::AllowedWarnings,
-            last.is_some_and(|flag| flag == "-Awarnings"),
-        ),
-        (
-            Silence::SharedFunctions,
-            !says("-no-pgo-warn-mismatch-comdat-weak=false"),
-        ),
-        (
-            Silence::UnknownFunctions,
-            !says("-pgo-warn-missing-function"),
-        ),
-    ]
-    .into_iter()
-    .filter(|(_, applies)| *applies)
-    .map(|(silence, _)| silence)
-    .collect()
-}
-
-/// Where rustc puts what it links; nothing for a library that is linked later.
-fn links(flags: &[String], crate_name: &str) -> Vec<PathBuf> {
-    let value = |option: &str| flags.iter().find_map(|flag| flag.strip_prefix(option));
-    let types = flags
-        .iter()
-        .filter_map(|flag| flag.strip_prefix("--crate-type="));
-    let is_linked = types
-        .flat_map(|list| list.split(','))
-        .any(|kind| matches!(kind, "bin" | "cdylib" | "dylib"));
-    let Some(directory) = value("--out-dir=").filter(|_| is_linked) else {
-        return Vec::new();
-    };
-    let extra = value("-Cextra-filename=").unwrap_or("");
-    let program = format!("{crate_name}{extra}");
-    let libraries = ["so", "dylib"].map(|ending| format!("lib{program}.{ending}"));
-    std::iter::once(program)
-        .chain(libraries)
-        .map(|name| Path::new(directory).join(name))
-        .collect()
 }
 
 /// With an explicit target, what is compiled for the host (build scripts, macros) gets no flags.

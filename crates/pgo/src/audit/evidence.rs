@@ -11,10 +11,11 @@ use inferno_measure::record::{HotFunction, Profile};
 
 use super::Options;
 use super::build_log::BuildLog;
+use super::left::{self, Given, Shipped, Written};
 use crate::artifact::{Artifact, Counters};
 use crate::digest;
 use crate::error::{Error, Result};
-use crate::functions;
+use crate::functions::{self, FullNames, Sizes};
 use crate::profile::counts::Counts;
 use crate::toolchain::LlvmProfdata;
 
@@ -69,30 +70,6 @@ pub(super) struct Figures {
     pub(super) blocks_for_99_percent: u64,
 }
 
-/// A profile that a compilation was given, beside the one that is audited.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Given {
-    /// The same content.
-    Audited(PathBuf),
-    /// Other content.
-    Other(PathBuf),
-    /// It is not there any more.
-    Gone(PathBuf),
-}
-
-/// The shipped binary beside what the log says was linked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Shipped {
-    /// This has the same machine code.
-    AsLinked(PathBuf),
-    /// This is there, and has other machine code.
-    Otherwise(PathBuf),
-    /// None of them is there any more.
-    Gone(PathBuf),
-    /// The log shows no link with the profile.
-    NotLogged,
-}
-
 /// The functions of the binary beside those of the profile, by their full names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Functions {
@@ -104,6 +81,8 @@ pub(super) struct Functions {
     pub(super) known: u64,
     /// Functions of the binary that the compiler said the profile does not know.
     pub(super) unknown: u64,
+    /// Whether the binary tells their sizes.
+    pub(super) sizes: Sizes,
 }
 
 /// The baseline, and what became of the hottest functions.
@@ -127,6 +106,7 @@ pub(super) enum Effect {
 pub(super) struct Sources {
     profile: PathBuf,
     log_text: String,
+    log_written: Written,
     binary: Artifact,
     baseline: Option<Artifact>,
 }
@@ -136,12 +116,11 @@ impl Sources {
     /// [`Error::Usage`] for a file that is not there or is no binary, [`Error::Io`].
     pub(super) fn read(options: &Options) -> Result<Self> {
         let against = options.against.as_ref();
+        let log = present(&options.build_log, "what the optimised build printed")?;
         Ok(Self {
             profile: present(&options.profile, "the profile that the build was given")?.to_owned(),
-            log_text: text(present(
-                &options.build_log,
-                "what the optimised build printed",
-            )?)?,
+            log_text: text(log)?,
+            log_written: Written::of(log).map_err(Error::io("read", log))?,
             binary: binary(&options.binary)?,
             baseline: against
                 .map(|against| binary(&against.baseline))
@@ -159,15 +138,16 @@ impl Evidence {
         let Sources {
             profile,
             log_text,
+            log_written,
             mut binary,
             baseline,
         } = sources;
         let (state, counts) = profile_state(&profile, tool)?;
         let profile_sha256 = digest::file(&profile)?;
         let log = BuildLog::parse(&log_text);
-        let names = functions::full_names(&binary.path)?;
-        let is_runtime = |name: &String| name.starts_with(RUNTIME);
-        if names.iter().flatten().any(is_runtime) {
+        let symbols = functions::full_names(&binary.path)?;
+        let mut names = symbols.iter().flat_map(|symbols| &symbols.names);
+        if names.any(|name| name.starts_with(RUNTIME)) {
             binary.counters = Counters::Present;
         }
         let hottest =
@@ -180,9 +160,9 @@ impl Evidence {
         });
         Ok(Self {
             against: against.transpose()?,
-            given: given(&log, &profile_sha256),
-            shipped: shipped(&log, &binary),
-            functions: names.map(|names| beside(&counts, &names, &log.unknown_functions)),
+            given: left::given(&log, log_written, &profile_sha256),
+            shipped: left::shipped(&log, log_written, &binary),
+            functions: symbols.map(|symbols| beside(&counts, &symbols, &log.unknown_functions)),
             profile: state,
             profile_sha256,
             log,
@@ -269,42 +249,8 @@ fn profile_state(path: &Path, tool: &LlvmProfdata) -> Result<(ProfileState, Coun
     }
 }
 
-/// Paths are the log's: relative ones are taken from here.
-fn given(log: &BuildLog, audited_sha256: &str) -> Vec<Given> {
-    let mut seen = HashSet::new();
-    let paths = log.optimizing().map(|(_, path)| path);
-    paths
-        .filter(|path| seen.insert(path.to_path_buf()))
-        .map(|path| match digest::file(path) {
-            Ok(sha256) if sha256 == audited_sha256 => Given::Audited(path.to_owned()),
-            Ok(_) => Given::Other(path.to_owned()),
-            Err(_) => Given::Gone(path.to_owned()),
-        })
-        .collect()
-}
-
-/// Stripping and patching leave the machine code as it is.
-fn shipped(log: &BuildLog, binary: &Artifact) -> Shipped {
-    let links: Vec<&PathBuf> = log
-        .optimizing()
-        .flat_map(|(compilation, _)| &compilation.links)
-        .collect();
-    let Some(first) = links.first() else {
-        return Shipped::NotLogged;
-    };
-    let there: Vec<Artifact> = links
-        .iter()
-        .filter_map(|path| Artifact::read(path, Vec::new()).ok())
-        .collect();
-    let same = |linked: &&Artifact| linked.text_sha256 == binary.text_sha256;
-    match (there.iter().find(same), there.first()) {
-        (Some(linked), _) => Shipped::AsLinked(linked.path.clone()),
-        (None, Some(linked)) => Shipped::Otherwise(linked.path.clone()),
-        (None, None) => Shipped::Gone((*first).clone()),
-    }
-}
-
-fn beside(counts: &Counts, names: &HashSet<String>, unknown: &HashSet<String>) -> Functions {
+fn beside(counts: &Counts, symbols: &FullNames, unknown: &HashSet<String>) -> Functions {
+    let names = &symbols.names;
     let mut of_profile = HashSet::new();
     let (mut covered, mut found) = (0, 0);
     for (symbol, count) in counts.by_function() {
@@ -320,6 +266,7 @@ fn beside(counts: &Counts, names: &HashSet<String>, unknown: &HashSet<String>) -
         found,
         known: of_profile.intersection(names).count() as u64,
         unknown: unknown.intersection(names).count() as u64,
+        sizes: symbols.sizes,
     }
 }
 
@@ -353,55 +300,20 @@ mod tests {
             "a::never::h0123456789abcdef",
             "a::new::h0123456789abcdef",
         ]);
+        let symbols = FullNames {
+            names,
+            sizes: Sizes::Told,
+        };
         let unknown = set(&["a::new::h0123456789abcdef", "a::gone::h0123456789abcdef"]);
         assert_eq!(
-            beside(&counts, &names, &unknown),
+            beside(&counts, &symbols, &unknown),
             Functions {
                 covered: 2,
                 found: 1,
                 known: 3,
-                unknown: 1
+                unknown: 1,
+                sizes: Sizes::Told
             }
-        );
-    }
-
-    #[test]
-    fn profiles_and_programs_are_looked_for_where_the_log_says() {
-        let scratch = tempfile::tempdir().expect("a directory");
-        let directory = scratch.path();
-        let this = std::env::current_exe().expect("a path");
-        let binary = binary(&this).expect("a binary");
-        std::fs::copy(&this, directory.join("p-1")).expect("a copy");
-        std::fs::write(directory.join("own.profdata"), "own").expect("a file");
-        std::fs::write(directory.join("other.profdata"), "other").expect("a file");
-        let log = |profile: &str, extra: &str| {
-            let directory = directory.display();
-            BuildLog::parse(&format!(
-                "Running `rustc --crate-name p --crate-type bin -C extra-filename={extra} --out-dir {directory} -Cprofile-use={directory}/{profile}`\n"
-            ))
-        };
-        let own_sha256 = digest::text("own");
-        for (profile, expected) in [
-            ("own.profdata", Given::Audited as fn(PathBuf) -> Given),
-            ("other.profdata", Given::Other),
-            ("gone.profdata", Given::Gone),
-        ] {
-            assert_eq!(
-                given(&log(profile, "-1"), &own_sha256),
-                [expected(directory.join(profile))]
-            );
-        }
-        let linked = |extra: &str| shipped(&log("own.profdata", extra), &binary);
-        assert_eq!(linked("-1"), Shipped::AsLinked(directory.join("p-1")));
-        assert_eq!(linked("-2"), Shipped::Gone(directory.join("p-2")));
-        assert_eq!(shipped(&BuildLog::default(), &binary), Shipped::NotLogged);
-        let other = Artifact {
-            text_sha256: "other".into(),
-            ..binary.clone()
-        };
-        assert_eq!(
-            shipped(&log("own.profdata", "-1"), &other),
-            Shipped::Otherwise(directory.join("p-1"))
         );
     }
 

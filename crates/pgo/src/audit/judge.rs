@@ -85,7 +85,7 @@ pub(super) fn answers(evidence: &Evidence) -> Vec<Answered> {
         ),
         (
             Question::HotCodeDiffers,
-            against.map(|against| hot_code(&evidence.binary, against)),
+            against.map(|against| hot_code(&evidence.binary, evidence.functions, against)),
         ),
         (Question::NotSlower, effect.map(not_slower)),
     ];

@@ -8,6 +8,7 @@
 mod build_log;
 mod evidence;
 mod judge;
+mod left;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,10 +1,21 @@
 //! Where the files of a release are: a directory that is complete or not there.
+//!
+//! Takes the output directory; gives a [`Place`] that nothing is removed from, and of it, once all that
+//! can be refused was looked at, a [`ReleaseDir`] in which nothing is yet.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::sums;
+use super::last_release::LastRelease;
+use super::{guards, sums};
 use crate::error::{Error, Result};
+use crate::output;
+
+/// Where a release goes, with what an earlier run has left there.
+#[derive(Debug)]
+pub(super) struct Place {
+    out: PathBuf,
+}
 
 /// The directory of a release, in which nothing is yet.
 #[derive(Debug)]
@@ -12,23 +23,50 @@ pub(super) struct ReleaseDir {
     path: PathBuf,
 }
 
-impl ReleaseDir {
-    /// The directory `release` in `out`. The release of an earlier run there is removed: what a run that
-    /// fails leaves behind must not be taken for its own.
+impl Place {
+    /// The directory `release` in `out`. Nothing is removed yet.
     ///
     /// # Errors
-    /// [`Error::Usage`] when it holds other files than a release's, [`Error::Io`].
-    pub(super) fn open(out: &Path) -> Result<Self> {
+    /// [`Error::Usage`] when it holds other files than a release's, or is what the guards are to compare
+    /// with; [`Error::Io`].
+    pub(super) fn open(out: &Path, last: &LastRelease) -> Result<Self> {
         std::fs::create_dir_all(out).map_err(Error::io("create", out))?;
         let out = out.canonicalize().map_err(Error::io("open", out))?;
-        let path = out.join("release");
-        if path.exists() {
-            refuse_foreign(&path)?;
-            std::fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
+        let place = Self { out };
+        let release = place.release();
+        if release.exists() {
+            refuse_foreign(&release)?;
+            refuse_as_last(&release, last)?;
         }
-        Ok(Self { path })
+        Ok(place)
     }
 
+    /// Removes the release of an earlier run, and the reports of its guards: what a run that fails
+    /// leaves behind must not be taken for its own.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when there are other files among the reports, [`Error::Io`].
+    pub(super) fn cleared(self, say: &mut dyn FnMut(&str)) -> Result<ReleaseDir> {
+        let guards = guards::directory(&self.out);
+        if guards.exists() {
+            for entry in std::fs::read_dir(&guards).map_err(Error::io("read", &guards))? {
+                let path = entry.map_err(Error::io("read", &guards))?.path();
+                output::clean(&path, say)?;
+            }
+        }
+        let path = self.release();
+        if path.exists() {
+            std::fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
+        }
+        Ok(ReleaseDir { path })
+    }
+
+    fn release(&self) -> PathBuf {
+        self.out.join("release")
+    }
+}
+
+impl ReleaseDir {
     /// Writes `archives` by name and their sums, and reads both again. Gives the paths of all files.
     ///
     /// # Errors
@@ -85,9 +123,29 @@ fn refuse_foreign(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What the guards compare with would be gone before the next release is there.
+fn refuse_as_last(release: &Path, last: &LastRelease) -> Result<()> {
+    let LastRelease::Directory(directory) = last else {
+        return Ok(());
+    };
+    let resolved = |path: &Path| path.canonicalize().ok();
+    if resolved(directory) != resolved(release) {
+        return Ok(());
+    }
+    Err(Error::Usage {
+        message: format!(
+            "the last release `{}` is where this one goes, and would be removed",
+            directory.display()
+        ),
+        hint: "move it elsewhere and name that, or name another directory for this one with `--out DIR`"
+            .into(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::OutputDir;
 
     fn listed(directory: &Path) -> Vec<String> {
         let entries = std::fs::read_dir(directory).expect("a directory");
@@ -98,32 +156,66 @@ mod tests {
         names
     }
 
+    fn cleared(out: &Path) -> Result<ReleaseDir> {
+        Place::open(out, &LastRelease::None)?.cleared(&mut |_| {})
+    }
+
+    fn archives() -> BTreeMap<String, Vec<u8>> {
+        BTreeMap::from([("a.tar.gz".to_owned(), b"ay".to_vec())])
+    }
+
     #[test]
-    fn a_release_appears_whole_and_the_next_run_removes_it_first() {
+    fn a_release_appears_whole_and_the_next_run_removes_it_once_nothing_is_refused() {
         let scratch = tempfile::tempdir().expect("a directory");
         let out = scratch.path().join("dist");
-        let archives = BTreeMap::from([("a.tar.gz".to_owned(), b"ay".to_vec())]);
-        let files = ReleaseDir::open(&out)
-            .and_then(|release| release.write(&archives))
+        let files = cleared(&out)
+            .and_then(|release| release.write(&archives()))
             .expect("an empty directory");
         assert_eq!(files.len(), 2);
         assert!(files.iter().all(|file| file.is_file()), "{files:?}");
         assert_eq!(listed(&out), ["release"]);
         assert_eq!(listed(&out.join("release")), ["SHA256SUMS", "a.tar.gz"]);
 
-        let _opened = ReleaseDir::open(&out).expect("ours");
-        assert_eq!(listed(&out), [""; 0]);
+        let reports = out.join("guards/tiny");
+        drop(OutputDir::open(&reports, &mut |_| {}).expect("a new directory"));
+        let place = Place::open(&out, &LastRelease::None).expect("ours");
+        assert!(files.iter().all(|file| file.is_file()), "{files:?}");
+        place.cleared(&mut |_| {}).expect("ours");
+        assert_eq!(listed(&out), ["guards"]);
+        assert_eq!(listed(&out.join("guards")), [""; 0]);
+    }
+
+    #[test]
+    fn what_the_guards_compare_with_is_not_removed() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let out = scratch.path();
+        let files = cleared(out)
+            .and_then(|release| release.write(&archives()))
+            .expect("an empty directory");
+        let again = LastRelease::Directory(out.join("release/../release"));
+        let error = Place::open(out, &again).expect_err("it would be removed");
+        assert_eq!(error.exit_code(), crate::exit::USAGE);
+        assert!(error.hint().is_some_and(|hint| hint.contains("move it")));
+        assert!(files.iter().all(|file| file.is_file()), "{files:?}");
+
+        let elsewhere = LastRelease::Directory(out.to_owned());
+        Place::open(out, &elsewhere).expect("another directory");
     }
 
     #[test]
     fn files_of_others_are_left_alone() {
         let scratch = tempfile::tempdir().expect("a directory");
-        let release = scratch.path().join("release");
-        std::fs::create_dir(&release).expect("a directory");
-        std::fs::write(release.join("thesis.txt"), "precious").expect("a file");
-        let error = ReleaseDir::open(scratch.path()).expect_err("not ours");
+        let path = |name: &str| scratch.path().join(name);
+        std::fs::create_dir_all(path("guards/mine")).expect("a directory");
+        std::fs::write(path("guards/mine/essay.txt"), "precious").expect("a file");
+        cleared(scratch.path()).expect_err("not ours");
+        assert!(path("guards/mine/essay.txt").is_file());
+
+        std::fs::create_dir(path("release")).expect("a directory");
+        std::fs::write(path("release/thesis.txt"), "precious").expect("a file");
+        let error = cleared(scratch.path()).expect_err("not ours");
         assert!(error.to_string().contains("thesis.txt"), "{error}");
         assert_eq!(error.exit_code(), crate::exit::USAGE);
-        assert!(release.join("thesis.txt").is_file());
+        assert!(path("release/thesis.txt").is_file());
     }
 }

@@ -72,7 +72,7 @@ pub(super) fn run(
             only: names(spec)?,
         },
         name: spec.name().to_owned(),
-        out: directory(out, spec),
+        out: directory(out).join(spec.name()),
         budget,
         threshold: None,
         samples: Reuse::Nothing,
@@ -90,9 +90,9 @@ pub(super) fn run(
     })
 }
 
-/// Where record and reports of the guards of `spec` are.
-fn directory(out: &Path, spec: &Spec) -> PathBuf {
-    out.join("guards").join(spec.name())
+/// Where records and reports of the guards are, by spec.
+pub(super) fn directory(out: &Path) -> PathBuf {
+    out.join("guards")
 }
 
 /// What `record` says, all of whose scenarios are guards.

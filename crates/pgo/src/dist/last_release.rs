@@ -34,10 +34,11 @@ impl Released {
     /// other programs are looked at as well: their names alone do not tell whose they are.
     ///
     /// # Errors
-    /// [`Error::Usage`] when there is none; [`Error::Verification`] when an archive or the program in it
-    /// is not what the release says.
+    /// [`Error::Usage`] when there is none, or more than one; [`Error::Verification`]
+    /// when an archive or the program in it is not what the release says.
     pub(super) fn open(directory: &Path, name: &str, target: &str) -> Result<Self> {
         let ending = format!("-{target}{}", archive::SUFFIX);
+        let mut found: Option<Self> = None;
         for (file, sha256) in sums::read(directory)? {
             if !file.ends_with(&ending) {
                 continue;
@@ -60,9 +61,23 @@ impl Released {
             let content = files
                 .get(&program.file)
                 .ok_or_else(|| absent(&program.file))?;
-            return Self::unpack(&told, content, &path);
+            let released = Self::unpack(&told, content, &path)?;
+            if let Some(other) = found.replace(released) {
+                return Err(Error::Usage {
+                    message: format!(
+                        "`{}` has two archives of `{name}` for {target}, of versions {} and {}",
+                        directory.display(),
+                        other.version,
+                        told.version
+                    ),
+                    hint: format!(
+                        "name a directory with the archives and {} of one release",
+                        sums::SUMS
+                    ),
+                });
+            }
         }
-        Err(Error::Usage {
+        found.ok_or_else(|| Error::Usage {
             message: format!(
                 "the last release in `{}` has no archive of `{name}` for {target}",
                 directory.display()
@@ -165,6 +180,25 @@ mod tests {
             assert_eq!(error.exit_code(), crate::exit::USAGE);
             assert!(error.hint().is_some_and(|hint| hint.contains("none")));
         }
+    }
+
+    #[test]
+    fn two_releases_in_one_directory_are_refused() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        release(scratch.path(), "tool", b"same", b"same");
+        let path = |file: &str| scratch.path().join(file);
+        let archive = std::fs::read(path(&format!("tool-1.2.3-{TARGET}.tar.gz"))).expect("a file");
+        let other = format!("tool-1.2.4-{TARGET}.tar.gz");
+        std::fs::write(path(&other), &archive).expect("a file");
+        let before = std::fs::read_to_string(path(sums::SUMS)).expect("a file");
+        let line = sums::text(&BTreeMap::from([(other, archive)]));
+        std::fs::write(path(sums::SUMS), before + &line).expect("a file");
+        let error = Released::open(scratch.path(), "tool", TARGET).expect_err("which of them?");
+        assert!(
+            error.to_string().contains("two archives of `tool`"),
+            "{error}"
+        );
+        assert_eq!(error.exit_code(), crate::exit::USAGE);
     }
 
     #[test]

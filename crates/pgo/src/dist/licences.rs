@@ -3,7 +3,7 @@
 //! Takes the packages that cargo compiled for it; gives one text with their licences and notices. A
 //! package of which no licence is known is refused: nobody may pass it on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -23,8 +23,28 @@ const NAMES: [&str; 6] = [
     "UNLICENSE",
 ];
 
-/// cargo's names of packages that lie in a directory of their own begin so.
-const LOCAL: &str = "path+";
+/// What the repository's own licence covers.
+#[derive(Debug)]
+pub(super) struct Own {
+    /// The repository's directory.
+    pub(super) root: PathBuf,
+    /// cargo's names of the packages of the workspace.
+    pub(super) members: BTreeSet<String>,
+}
+
+impl Own {
+    /// Whether `package` is a member of the workspace without a licence beside it. cargo takes a copy of
+    /// another's package for a member where the program depends on it by its path: such a copy brings its
+    /// licence.
+    fn covers(&self, package: &Linked) -> Result<bool> {
+        if !self.members.contains(&package.id) {
+            return Ok(false);
+        }
+        let directory = package.directory();
+        let is_root = directory.canonicalize().is_ok_and(|it| it == self.root);
+        Ok(is_root || files(directory)?.is_empty())
+    }
+}
 
 /// A package from elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,16 +76,18 @@ pub(super) fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The text on all packages from elsewhere among `linked`, and on the standard library of `rustc`.
+/// The text on all packages among `linked` that are not the program's `own`, and on the standard library
+/// of `rustc`.
 ///
 /// # Errors
-/// [`Error::Verification`] for a package of which no licence is known.
-pub(super) fn third_party(linked: &[Linked], rustc: &str) -> Result<String> {
-    let mut packages = linked
-        .iter()
-        .filter(|package| !package.id.starts_with(LOCAL))
-        .map(Package::read)
-        .collect::<Result<Vec<_>>>()?;
+/// [`Error::Verification`] for a package of which no licence is known, [`Error::Io`].
+pub(super) fn third_party(linked: &[Linked], own: &Own, rustc: &str) -> Result<String> {
+    let mut packages = Vec::new();
+    for package in linked {
+        if !own.covers(package)? {
+            packages.push(Package::read(package)?);
+        }
+    }
     packages.sort();
     Ok(told(&packages, rustc))
 }
@@ -83,7 +105,7 @@ impl Package {
         // What a package takes over from its workspace stands in cargo's name for it.
         let (_, named) = linked.id.rsplit_once('#').unwrap_or_default();
         let (name, version) = named.split_once('@').unwrap_or((named, ""));
-        let directory = manifest.parent().unwrap_or(Path::new("/"));
+        let directory = linked.directory();
         let mut paths = files(directory)?;
         let own = stated("license-file")
             .map(|file| directory.join(file))
@@ -182,15 +204,36 @@ mod tests {
             package(scratch.path(), name, manifest, files)
         };
         let mit = ("LICENSE-MIT", "the MIT text\n");
-        let mut own = of("own", "name = \"own\"\nversion = \"9.9.9\"", &[]);
-        own.id = "path+file:///own#own@9.9.9".into();
+        let [vendored, elsewhere, member] = [
+            ("vendored", &[("LICENSE", "the vendor's terms")][..]),
+            ("elsewhere", &[("NOTICE", "a path away")]),
+            ("member", &[]),
+        ]
+        .map(|(name, files)| {
+            let mut local = of(name, "version = \"9.9.9\"\nlicense = \"BSD\"", files);
+            local.id = format!("path+file:///{name}#{name}@9.9.9");
+            local
+        });
+        let mut top = of("top", "name = \"top\"", &[("LICENSE", "own terms")]);
+        top.id = "path+file:///top#9.9.9".into();
+        let own = Own {
+            root: scratch
+                .path()
+                .join("top")
+                .canonicalize()
+                .expect("it is there"),
+            members: [&member, &vendored, &top].map(|one| one.id.clone()).into(),
+        };
         let linked = [
+            top,
+            vendored,
+            elsewhere,
             of(
                 "b",
                 "name = \"b\"\nversion = \"2.0.0\"\nlicense = \"MIT\"",
                 &[mit, ("NOTICE.md", "b's notice"), ("README", "no licence")],
             ),
-            own,
+            member,
             of(
                 "a",
                 "name = \"a\"\nversion = \"1.0.0\"\nlicense = \"MIT\"",
@@ -208,30 +251,39 @@ mod tests {
                 &[("terms.txt", "d's terms")],
             ),
         ];
-        let text = third_party(&linked, "rustc 1.95.0").expect("all are known");
+        let text = third_party(&linked, &own, "rustc 1.95.0").expect("all are known");
         let list = "a 1.0.0: MIT (text 1)\nb 2.0.0: MIT (texts 1, 2)\n\
                     c 1.0.0: see its text (text 3)\nd 1.0.0: see its text (text 4)\n\
+                    elsewhere 9.9.9: BSD (text 5)\nvendored 9.9.9: BSD (text 6)\n\
                     the standard library of rustc 1.95.0";
         assert!(text.contains(list), "{text}");
         assert_eq!(text.matches("the MIT text").count(), 1, "{text}");
         for part in ["b's notice", "c's own text", "d's terms"] {
             assert!(text.contains(part), "{part}\n{text}");
         }
-        for absent in ["own 9.9.9", "no licence"] {
+        for absent in ["member 9.9.9", "top 9.9.9", "own terms", "no licence"] {
             assert!(!text.contains(absent), "{absent}\n{text}");
         }
         let mut turned = linked.to_vec();
         turned.reverse();
-        assert_eq!(third_party(&turned, "rustc 1.95.0").expect("known"), text);
+        let again = third_party(&turned, &own, "rustc 1.95.0").expect("known");
+        assert_eq!(again, text);
     }
 
     #[test]
     fn a_package_without_a_licence_is_refused() {
         let scratch = tempfile::tempdir().expect("a directory");
         let manifest = "name = \"x\"\nversion = \"1.0.0\"";
-        let linked = [package(scratch.path(), "x", manifest, &[("README", "")])];
-        let error = third_party(&linked, "rustc").expect_err("no licence");
-        assert!(error.to_string().contains("x 1.0.0"), "{error}");
-        assert_eq!(error.exit_code(), crate::exit::VERIFICATION_FAILED);
+        let own = Own {
+            root: scratch.path().to_owned(),
+            members: BTreeSet::new(),
+        };
+        let mut linked = [package(scratch.path(), "x", manifest, &[("README", "")])];
+        for id in [linked[0].id.clone(), "path+file:///x#1.0.0".to_owned()] {
+            linked[0].id = id;
+            let error = third_party(&linked, &own, "rustc").expect_err("no licence");
+            assert!(error.to_string().contains("x 1.0.0"), "{error}");
+            assert_eq!(error.exit_code(), crate::exit::VERIFICATION_FAILED);
+        }
     }
 }

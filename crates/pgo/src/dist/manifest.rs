@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use inferno_measure::record::{Check, CheckOutcome};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -37,6 +38,38 @@ pub(super) struct Manifest {
     pub(super) build: Build,
     /// Names of the checks that passed before it was packed.
     pub(super) checks: Vec<String>,
+    /// What did not pass and is packed all the same: what the spec leaves unchecked, and warnings.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) unproved: Vec<Unproved>,
+}
+
+/// A check that did not pass and does not keep a program from being packed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Unproved {
+    /// Its name.
+    pub(super) check: String,
+    /// Why, in one sentence.
+    pub(super) reason: String,
+}
+
+/// The names of those that passed.
+pub(super) fn passed(checks: &[Check]) -> Vec<String> {
+    let passed = checks
+        .iter()
+        .filter(|check| check.outcome == CheckOutcome::Passed);
+    passed.map(|check| check.name.clone()).collect()
+}
+
+/// All others.
+pub(super) fn unproved(checks: &[Check]) -> Vec<Unproved> {
+    let others = checks
+        .iter()
+        .filter(|check| check.outcome != CheckOutcome::Passed);
+    let told = others.map(|check| Unproved {
+        check: check.name.clone(),
+        reason: check.detail.clone(),
+    });
+    told.collect()
 }
 
 /// The sources.
@@ -125,5 +158,23 @@ impl Told {
             "it has schema {}, this program reads {SCHEMA}",
             told.schema
         )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Output;
+    use crate::verify;
+
+    #[test]
+    fn what_the_spec_leaves_unchecked_is_told_apart_from_what_passed() {
+        let checks =
+            [&Output::Stdout, &Output::Unchecked].map(|output| verify::outputs_check(output, 1));
+        assert_eq!(passed(&checks), ["outputs-agree"]);
+        let found = unproved(&checks);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].check, "outputs-agree");
+        assert!(found[0].reason.contains("output = \"none\""), "{found:?}");
     }
 }

@@ -41,7 +41,7 @@ impl Climb<'_> {
         };
         let rung = |attempt: &Attempt| Rung {
             name: attempt.step.to_string(),
-            adds: attempt.step.adds(&self.cpu),
+            adds: attempt.step.adds(&self.cpu, self.first_flags.as_slice()),
             outcome: match &attempt.outcome {
                 Ok(standing) => Outcome::Built(Box::new(self.told(standing, &judged))),
                 Err(reason) => Outcome::Skipped {

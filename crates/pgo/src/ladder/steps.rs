@@ -15,7 +15,7 @@ const THIS_PROCESSOR: &str = "native";
 /// A step of the ladder. Each stands on the one before that could be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// The spec's build, for any processor of the target.
+    /// The spec's build, without the processor that the spec names.
     Release,
     /// Link-time optimisation over all crates, each crate in one unit.
     Lto,
@@ -65,13 +65,14 @@ impl Step {
         }
     }
 
-    /// What is done beyond the step below, in a few words.
-    pub(super) fn adds(self, cpu: &str) -> String {
+    /// What is done beyond the step below, in a few words. `cpu` is the processor of the step
+    /// `target-cpu`, `first` are all flags of the first step.
+    pub(super) fn adds(self, cpu: &str, first: &[String]) -> String {
         match self {
-            Self::Release => {
-                "the spec's build, for any processor of the target, its C and C++ code as it is"
-                    .to_owned()
-            }
+            Self::Release => format!(
+                "the spec's build, for {}, its C and C++ code as it is",
+                processors(first)
+            ),
             Self::Lto => "lto = \"fat\", codegen-units = 1".to_owned(),
             Self::TargetCpu => format!("-Ctarget-cpu={cpu}"),
             Self::Pgo => "profile-guided optimisation, by the declared training".to_owned(),
@@ -177,6 +178,17 @@ pub(super) fn cpu(chosen: Option<&str>, spec: &Spec) -> String {
         .unwrap_or_else(|| THIS_PROCESSOR.to_owned())
 }
 
+/// For which processors a build with `flags` is. Those of RUSTFLAGS and of cargo's configuration are kept
+/// in every rung.
+fn processors(flags: &[String]) -> String {
+    let narrows = |flag: &&str| flag.contains("target-cpu=") || flag.contains("target-feature=");
+    let narrowing: Vec<&str> = flags.iter().map(String::as_str).filter(narrows).collect();
+    if narrowing.is_empty() {
+        return "any processor of the target".to_owned();
+    }
+    format!("the processors of `{}`", narrowing.join(" "))
+}
+
 /// Flags without the processor, and the processor; rustc takes the last one.
 fn without_cpu(flags: &[String]) -> (Vec<String>, Option<String>) {
     let mut others: Vec<String> = Vec::new();
@@ -238,6 +250,25 @@ mod tests {
             let (found, named) = split(flags);
             assert_eq!(found, others);
             assert_eq!(named.as_deref(), cpu);
+        }
+    }
+
+    #[test]
+    fn the_first_step_says_for_which_processors_it_is() {
+        for (flags, told) in [
+            (&["-Copt-level=2"][..], "for any processor of the target,"),
+            (
+                &["-Ctarget-cpu=native"],
+                "for the processors of `-Ctarget-cpu=native`,",
+            ),
+            (
+                &["-C", "target-feature=+avx2", "-Ctarget-cpu=znver4"],
+                "`target-feature=+avx2 -Ctarget-cpu=znver4`",
+            ),
+        ] {
+            let flags: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).collect();
+            let adds = Step::Release.adds("native", &flags);
+            assert!(adds.contains(told), "{adds}");
         }
     }
 

@@ -76,8 +76,8 @@ impl LlvmProfdata {
     /// [`Error::Verification`] when it is not readable or holds no counters of LLVM's IR level.
     pub fn counts(&self, profile: &Path) -> Result<Counts> {
         // Through a file: what is captured in memory is cut, and the profile of a large program
-        // has more text than that.
-        let shown = temporary_beside(profile)?;
+        // has more text than that. Not beside the profile, which may be somebody else's.
+        let shown = NamedTempFile::new().map_err(Error::io("write in", &std::env::temp_dir()))?;
         let command = self
             .command("show")
             .args(["--all-functions", "--counts"])
@@ -161,5 +161,37 @@ fn unusable(check: &'static str, finished: &Finished) -> Error {
         check,
         message,
         hint: hint.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_written_beside_a_profile_that_is_read() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let path = scratch.path().join("llvm-profdata");
+        let profile = scratch.path().join("audited/merged.profdata");
+        std::fs::create_dir(scratch.path().join("audited")).expect("a directory");
+        std::fs::write(&profile, "a profile").expect("a profile");
+        // It reads a profile only where nothing else is.
+        let script = "#!/bin/sh\n\
+            for profile; do :; done\n\
+            test \"$(ls -A \"$(dirname \"$profile\")\")\" = merged.profdata || exit 1\n\
+            echo 'Instrumentation level: IR'\n";
+        std::fs::write(&path, script).expect("a script");
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&path, executable).expect("executable");
+        let tool = LlvmProfdata {
+            path,
+            version: "22.1.8".to_owned(),
+        };
+        let counts = tool.counts(&profile).expect("it was alone");
+        assert_eq!(counts.total(), 0);
+        std::fs::write(profile.with_extension("tmp"), "").expect("a file");
+        assert!(tool.counts(&profile).is_err(), "the script sees nothing");
     }
 }

@@ -1,7 +1,10 @@
 //! What a release needs of a session beyond the stages of a run: builds that tell nothing of this
 //! machine, and what is in the candidate.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+
+use cargo_metadata::Metadata;
 
 use super::Session;
 use crate::cargo::{self, Linked};
@@ -10,6 +13,9 @@ use crate::flags::{Arm, Rename};
 use crate::manifest;
 use crate::optimize::Candidate;
 use crate::revision::Revision;
+
+/// What to check when cargo cannot answer.
+const DECLARED: &str = "check `manifest` and `package` in [target] of the spec";
 
 impl Session {
     /// From here on, binaries do not tell where on this machine they are built, nor when: the same
@@ -62,22 +68,43 @@ impl Session {
     /// # Errors
     /// [`Error::Usage`] when cargo cannot read the manifest.
     pub(crate) fn package_version(&self) -> Result<String> {
-        let spec = &self.workshop.spec;
-        let hint = "check `manifest` and `package` in [target] of the spec";
-        let metadata = manifest::members(&spec.manifest(), hint)?;
+        let target = self.workshop.spec.target();
+        let metadata = self.workspace()?;
         let packages = metadata.workspace_packages();
         let package = packages
             .iter()
-            .find(|package| package.name == spec.target().package);
+            .find(|package| package.name == target.package);
         package
             .map(|package| package.version.to_string())
             .ok_or_else(|| Error::Usage {
                 message: format!(
                     "cargo does not tell the version of `{}` in `{}`",
-                    spec.target().package,
-                    spec.manifest().display()
+                    target.package,
+                    self.workshop.spec.manifest().display()
                 ),
-                hint: hint.to_owned(),
+                hint: DECLARED.to_owned(),
             })
+    }
+
+    /// The lock file of the workspace, which need not be there.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when cargo cannot read the manifest.
+    pub(crate) fn lock_file(&self) -> Result<PathBuf> {
+        let root = self.workspace()?.workspace_root;
+        Ok(root.into_std_path_buf().join("Cargo.lock"))
+    }
+
+    /// cargo's own names for the packages of the workspace.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when cargo cannot read the manifest.
+    pub(crate) fn members(&self) -> Result<BTreeSet<String>> {
+        let members = self.workspace()?.workspace_members.into_iter();
+        Ok(members.map(|member| member.repr).collect())
+    }
+
+    fn workspace(&self) -> Result<Metadata> {
+        manifest::members(&self.workshop.spec.manifest(), DECLARED)
     }
 }

@@ -201,10 +201,10 @@ mod tests {
         assert_eq!(short.total(), 6);
         let long = Branches::parse("1 work 0 1 work 8 0 600\n").expect("a branch");
         let sum = merged(&[(1.0, short), (2.0, long)]);
-        // The least weight is 10: shares are 1 to 2.
+        // Weights of 50 and 1: shares are 1 to 2.
         assert_eq!(
             sum.text(),
-            "1 main 0 1 main 8 0 3000\n1 work 0 1 work 8 0 6000\n"
+            "1 main 0 1 main 8 0 300\n1 work 0 1 work 8 0 600\n"
         );
     }
 

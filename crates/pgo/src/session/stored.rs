@@ -95,7 +95,7 @@ impl Session {
     /// # Errors
     /// [`Error::Usage`] for what is in it already, [`Error::Spec`] for a benchmark,
     /// [`Error::Verification`] when they are of another program, or of another version than the stored
-    /// profile and the sources.
+    /// profile and the sources, by the control flow of the functions that they count.
     pub fn merge_into_stored(&mut self, sources: &[gathered::Source]) -> Result<MergedProfile> {
         store::check_storable(&self.workshop.spec)?;
         let parts = gathered::parts(sources)?;
@@ -122,6 +122,7 @@ impl Session {
         }
         let merged = merge::gathered(profiles, &tool, &output.profiles())?;
         optimize::check_origin(&merged, &instrumented, &tool)?;
+        optimize::check_version(&merged, &instrumented, &tool)?;
         self.write_store(&merged, told, source)?;
         Ok(merged)
     }

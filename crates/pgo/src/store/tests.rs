@@ -360,6 +360,23 @@ fn what_training_cannot_renew_is_not_lost() {
         Seal::Anew,
     );
     check_renewable(&kept.store()).expect("training alone");
+
+    kept.edit("weight = 0.5", "weight = 5.0", Seal::Broken);
+    let text = || std::fs::read_to_string(kept.store().manifest()).expect("a manifest");
+    let damaged = text();
+    let error = check_renewable(&kept.store()).expect_err("nobody knows what is in it");
+    assert_eq!(error.exit_code(), crate::exit::VERIFICATION_FAILED);
+    let hint = error.hint().unwrap_or_default();
+    assert!(
+        hint.contains("git checkout") && hint.contains("remove"),
+        "{hint}"
+    );
+    let path = kept.directory.path().join("merged.profdata");
+    let written = kept
+        .store()
+        .write(&merged(path, "first"), made(&kept.spec), "sample");
+    written.expect_err("the same");
+    assert_eq!(text(), damaged);
 }
 
 #[test]

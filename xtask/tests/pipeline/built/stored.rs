@@ -130,7 +130,12 @@ fn slow_a_stored_profile_is_used_until_it_is_stale() {
     );
 
     let package = package.checked_out_elsewhere();
-    let outcome = run(&mut package.whole()).succeeded();
+    // The same sources, however cargo is told to list them.
+    let listed_from = package.path("");
+    let outcome = run(package
+        .whole()
+        .env("CARGO_BUILD_DEP_INFO_BASEDIR", listed_from))
+    .succeeded();
     let record = outcome.record();
     let stored = &record["profile"]["source"]["stored"];
     assert_eq!(stored["sources"], "unchanged", "{stored}");
@@ -186,6 +191,7 @@ fn each_edit_is_refused(package: &Package) {
     let text = package.manifest();
     edit(&manifest, "weight = 1.0", "weight = 2.0");
     run(&mut package.whole()).failed(22, "its seal is broken");
+    run(&mut package.step("refresh")).failed(22, "its seal is broken");
     std::fs::write(&manifest, text).expect("a file");
 
     run(package
@@ -248,4 +254,13 @@ fn slow_profiles_from_elsewhere_are_merged_in_by_weight() {
     merge(&[weighted(&newer, "1")], &["--into-stored"])
         .failed(22, "the sources are not those of the stored profile");
     assert_eq!(package.manifest(), manifest, "nothing is lost");
+
+    std::fs::remove_dir_all(package.store()).expect("a store");
+    merge(&[weighted(&server, "1")], &["--into-stored"])
+        .failed(22, "with another control flow than the program has now");
+    assert!(
+        !package.store().exists(),
+        "nothing of another version is stored"
+    );
+    merge(&[weighted(&newer, "1")], &["--into-stored"]).succeeded();
 }

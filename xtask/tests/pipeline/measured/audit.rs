@@ -1,8 +1,10 @@
 //! `cargo xtask pgo audit` on what a pipeline left: sound, and wrong in each way that is known.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
 use serde_json::Value;
 
@@ -112,6 +114,7 @@ fn slow_an_audit_finds_each_fault_of_a_pipeline() {
     another_binary_is_shipped(&sound, directory);
     a_stripped_binary_says_what_to_keep(&sound, directory);
     another_log_or_profile_is_named(&sound, directory);
+    something_was_built_after_the_log(&sound, directory);
     // The last one: it overwrites binary and log.
     the_sources_have_changed(&sound, directory);
 }
@@ -125,7 +128,7 @@ fn the_effect_has_its_interval(sound: &Files, directory: &Path) {
             "--workload",
             workload,
             "--budget",
-            "3s",
+            "8s",
             "--out",
             &out,
             "--markdown",
@@ -133,7 +136,8 @@ fn the_effect_has_its_interval(sound: &Files, directory: &Path) {
         ])
     };
     let holdout = fixture("gain/inputs/holdout.txt");
-    let outcome = measured(&format!("'{}'", holdout.display())).succeeded();
+    let outcome = measured(&format!("'{}'", holdout.display()));
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stdout);
     assert!(outcome.stdout.contains("EFFECT"), "{}", outcome.stdout);
     let report = std::fs::read_to_string(&markdown).expect("a report");
     let answer = "Is it no slower than the baseline? **yes**: faster";
@@ -203,6 +207,23 @@ fn another_log_or_profile_is_named(sound: &Files, directory: &Path) {
     let foreign = with_profile(merged("no-gain", directory)).not_yes(22);
     let expected = [("profile-of-program", "no"), ("profile-used", "no")];
     assert_has(&foreign, &expected);
+}
+
+/// What is linked later has the same name: with the same flags, it is the same build to cargo.
+fn something_was_built_after_the_log(sound: &Files, directory: &Path) {
+    let build_log = directory.join("earlier.log");
+    std::fs::copy(&sound.build_log, &build_log).expect("a copy");
+    let file = File::options().write(true).open(&build_log);
+    let dated = file.expect("a file").set_modified(SystemTime::UNIX_EPOCH);
+    dated.expect("a time");
+    let earlier = Files {
+        build_log,
+        ..sound.clone()
+    };
+    let open = earlier.not_yes(24);
+    assert_has(&open, &[("shipped-as-built", "cannot-tell")]);
+    // The profile's name has its hash, so that its time does not matter.
+    assert_eq!(open.len(), 1, "{open:?}");
 }
 
 fn the_sources_have_changed(sound: &Files, directory: &Path) {

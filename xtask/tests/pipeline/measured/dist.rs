@@ -201,6 +201,9 @@ fn slow_clones_give_identical_archives_and_a_slower_program_is_not_packed() {
         &format!("fn main() {{ {sleep}"),
     );
     repository.commit();
+    repository
+        .dist("first", &released)
+        .failed(2, "is where this one goes");
     let outcome = repository.dist("first", &save(&released, &path("kept")));
     assert_eq!(outcome.code, Some(10), "{}", outcome.stderr);
     assert!(
@@ -242,15 +245,41 @@ fn slow_what_was_tampered_with_or_not_committed_is_refused_before_anything_is_bu
         .map(|entry| entry.expect("an entry").path())
         .find(|path| path.extension().is_some_and(|kind| kind == "profdata"))
         .expect("a profile");
+    // The release of an earlier run, which had no program.
+    let earlier = repository.path("out/release/SHA256SUMS");
+    std::fs::create_dir_all(earlier.parent().expect("a directory")).expect("a directory");
+    std::fs::write(&earlier, "").expect("a file");
 
     repository.edit("pgo.toml", "guard = true", "guard = false");
     refused(2, "no scenario is a guard");
     repository.edit("pgo.toml", "guard = false", "guard = true");
 
+    let training = "[[train]]\nname = \"work\"\nargs = [\"200000\"]\n";
+    repository.edit("pgo.toml", training, "");
+    refused(2, "no [[train]] workload");
+    repository.edit(
+        "pgo.toml",
+        "[[scenario]]",
+        &format!("{training}[[scenario]]"),
+    );
+
     let new = repository.root.join("new.rs");
     std::fs::write(&new, "").expect("a file");
     refused(2, "is not as it was committed");
     std::fs::remove_file(&new).expect("it is there");
+
+    let ignoring = repository.root.join(".gitignore");
+    for (ignored, message) in [
+        ("Cargo.lock", "Cargo.lock` is not in commit"),
+        ("*.profdata", ".profdata` is not in commit"),
+    ] {
+        std::fs::write(&ignoring, ignored).expect("a file");
+        git(&repository.root, &["rm", "--quiet", "-r", "--cached", "."]);
+        repository.commit();
+        refused(2, message);
+    }
+    std::fs::remove_file(&ignoring).expect("it is there");
+    repository.commit();
 
     let whole = std::fs::read(&profile).expect("a profile");
     let mut tampered = whole.clone();
@@ -270,4 +299,5 @@ fn slow_what_was_tampered_with_or_not_committed_is_refused_before_anything_is_bu
     let empty = repository.path("empty");
     std::fs::create_dir(&empty).expect("a directory");
     repository.dist("out", &empty).failed(2, "SHA256SUMS");
+    assert!(earlier.is_file(), "what was refused has removed a release");
 }

@@ -183,3 +183,26 @@ fn another_threshold_and_a_common_processor_are_said() {
         "{notes}"
     );
 }
+
+#[test]
+fn hosts_that_nothing_tells_apart_may_be_one() {
+    let one = "host 0 and host 2 have the same processor, cores, memory and kernel";
+    let mut described = hosts(&[0.9, 0.9, 0.9]);
+    for (host, kernel) in described.iter_mut().zip(["6.1", "6.8", "6.1"]) {
+        host.record.host.kernel = Some(kernel.to_owned());
+    }
+    let notes = of_hosts(&described, 0.01).notes.join(" ");
+    assert!(notes.contains(one), "{notes}");
+    assert!(notes.contains("may be one machine"), "{notes}");
+    let changes: [fn(&mut Host); 3] = [
+        |host| host.cpu_model = Some("other".into()),
+        |host| host.cores = Some(999),
+        |host| host.memory_bytes = Some(1),
+    ];
+    for change in changes {
+        let mut changed = described.clone();
+        change(&mut changed[2].record.host);
+        let notes = of_hosts(&changed, 0.01).notes.join(" ");
+        assert!(!notes.contains("may be one machine"), "{notes}");
+    }
+}

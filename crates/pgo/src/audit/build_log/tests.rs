@@ -4,6 +4,17 @@ const USE: &str = "-Cprofile-use=/p/merged.profdata";
 const LOUD: &str =
     "-Cllvm-args=-pgo-warn-missing-function -Cllvm-args=-no-pgo-warn-mismatch-comdat-weak=false";
 
+/// What CI services put before each line: times, numbers, names of job and step.
+const BEFORE_LINES: [&str; 7] = [
+    "2026-11-26T02:10:00.0000000Z ",
+    "build (ubuntu-latest)\tRun cargo build -vv\t2026-11-26T02:10:00.0000000Z ",
+    "#9 1.234 ",
+    "Nov  6 02:10:00 ",
+    "[02:10:00] ",
+    "[2026-11-26 02:10:00] ",
+    "2026-11-26T02:10:00.000000Z 01O ",
+];
+
 /// The line of a program's compilation, with `flags` at its end.
 fn line(flags: &str) -> String {
     format!(
@@ -29,6 +40,8 @@ fn a_compilation_says_what_it_does_with_a_profile() {
         ("", Role::Plain),
         (USE, used.clone()),
         ("-C profile-use=/p/merged.profdata", used.clone()),
+        ("--codegen profile-use=/p/merged.profdata", used.clone()),
+        ("--codegen=profile_use=/p/merged.profdata", used.clone()),
         ("-Cprofile-use=/old -Cprofile-use=/p/merged.profdata", used),
         (
             "'-Cprofile-use=/a b/m.profdata'",
@@ -37,7 +50,11 @@ fn a_compilation_says_what_it_does_with_a_profile() {
     ] {
         assert_eq!(only(&line(flags)).role, expected, "{flags}");
     }
-    for flags in ["-Cprofile-generate=/raw", "-C profile-generate"] {
+    for flags in [
+        "-Cprofile-generate=/raw",
+        "-C profile-generate",
+        "--codegen profile_generate",
+    ] {
         let log = BuildLog::parse(&line(flags));
         assert_eq!((log.instrumenting, log.compilations.len()), (1, 0));
     }
@@ -45,7 +62,9 @@ fn a_compilation_says_what_it_does_with_a_profile() {
 
 #[test]
 fn what_a_compilation_would_not_have_said() {
-    use Silence::{AllowedWarnings, CappedLints, SharedFunctions, UnknownFunctions};
+    use Silence::{
+        AllowedWarnings, CappedLints, ChangedFunctions, SharedFunctions, UnknownFunctions,
+    };
     for (flags, expected) in [
         (LOUD.to_owned(), vec![]),
         (String::new(), vec![SharedFunctions, UnknownFunctions]),
@@ -57,9 +76,45 @@ fn what_a_compilation_would_not_have_said() {
         (format!("{LOUD} --cap-lints allow"), vec![CappedLints]),
         (format!("{LOUD} -Awarnings"), vec![AllowedWarnings]),
         (format!("{LOUD} -A warnings"), vec![AllowedWarnings]),
+        (format!("{LOUD} --allow=warnings"), vec![AllowedWarnings]),
+        (format!("{LOUD} --allow warnings"), vec![AllowedWarnings]),
+        (
+            format!("{LOUD} --warn=warnings --allow=warnings --allow=unused"),
+            vec![AllowedWarnings],
+        ),
         (format!("{LOUD} -Awarnings -Wwarnings"), vec![]),
+        (format!("{LOUD} --allow=warnings --warn warnings"), vec![]),
+        (format!("{LOUD} -Awarnings -Dwarnings"), vec![]),
+        (format!("{LOUD} --allow=unused --deny=warnings"), vec![]),
+        (
+            format!("{LOUD} -Cllvm-args=-no-pgo-warn-mismatch"),
+            vec![ChangedFunctions],
+        ),
+        (
+            format!("{LOUD} -C llvm-args='-x=1 --no-pgo-warn-mismatch=true'"),
+            vec![ChangedFunctions],
+        ),
+        (
+            format!("{LOUD} -Cllvm-args=-no-pgo-warn-mismatch=false"),
+            vec![],
+        ),
+        (
+            LOUD.replace("-pgo-warn-missing-function", "-pgo-warn-missing-function=0"),
+            vec![UnknownFunctions],
+        ),
     ] {
         assert_eq!(only(&line(&flags)).silences, expected, "{flags}");
+    }
+}
+
+#[test]
+fn an_incremental_compilation_may_hold_old_code() {
+    for (flags, expected) in [
+        ("", Code::New),
+        ("-C incremental=/t/incremental", Code::MayBeOld),
+        ("--codegen=incremental=/t/incremental", Code::MayBeOld),
+    ] {
+        assert_eq!(only(&line(flags)).code, expected, "{flags}");
     }
 }
 
@@ -96,11 +151,11 @@ fn colours_times_and_carriage_returns_do_not_matter() {
         .replace("warning:", "\u{1b}[33mwarning\u{1b}[0m\u{1b}[1m:");
     assert_eq!(BuildLog::parse(&coloured), expected);
     assert_eq!(BuildLog::parse(&plain.replace('\n', "\r\n")), expected);
-    let timed: Vec<String> = plain
-        .lines()
-        .map(|line| format!("2026-11-26T02:10:00.0000000Z {line}\n"))
-        .collect();
-    assert_eq!(BuildLog::parse(&timed.concat()), expected);
+    for before in BEFORE_LINES {
+        let kept = plain.lines().map(|line| format!("{before}{line}\n"));
+        let kept: String = kept.collect();
+        assert_eq!(BuildLog::parse(&kept), expected, "{before}");
+    }
 }
 
 #[test]
@@ -152,12 +207,18 @@ fn errors_of_the_build_are_found_and_those_of_build_scripts_are_not() {
             true,
         ),
         ("error[E0425]: cannot find function `f`", true),
-        ("2026-11-26T02:10:00Z error: could not compile `gain`", true),
         ("[probe 1.0] error[E0658]: use of unstable", false),
+        ("[md5 0.7.0] error: no such file", false),
         ("warning: the error: of a name", false),
+        ("12 |     error: String,", false),
+        ("   |     error: String,", false),
+        ("    error: String,", false),
+        ("2 errors: none of ours", false),
     ] {
-        let found = BuildLog::parse(line).failure;
-        assert_eq!(found.is_some(), expected, "{line}");
-        assert!(found.is_none_or(|text| text.starts_with("error")));
+        for before in BEFORE_LINES.into_iter().chain([""]) {
+            let found = BuildLog::parse(&format!("{before}{line}\n")).failure;
+            assert_eq!(found.is_some(), expected, "{before}{line}");
+            assert!(found.is_none_or(|text| text == line));
+        }
     }
 }

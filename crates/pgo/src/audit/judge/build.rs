@@ -4,14 +4,15 @@
 //! Takes a [`BuildLog`] with what its paths lead to; gives findings.
 
 use super::{Finding, VERBOSE};
-use crate::audit::build_log::{BuildLog, Compilation, Role, Silence};
-use crate::audit::evidence::{Evidence, Given, Shipped};
+use crate::audit::build_log::{BuildLog, Code, Compilation, Role, Silence};
+use crate::audit::evidence::Evidence;
+use crate::audit::left::{Given, Shipped};
 use crate::compare::programs::file_name;
 
 /// The compiler's own file name. Of whatever else is started in its place, nothing is known.
 const COMPILER: &str = "rustc";
 
-const LOUD: &str = "add -Cllvm-args=-pgo-warn-missing-function and -Cllvm-args=-no-pgo-warn-mismatch-comdat-weak=false to the flags of the optimised build, and build with -vv: docs/audit.md#what-the-log-must-hold";
+const LOUD: &str = "add -Cllvm-args=-pgo-warn-missing-function and -Cllvm-args=-no-pgo-warn-mismatch-comdat-weak=false to the flags of the optimised build, leave out what silences warnings, and build with -vv: docs/audit.md#what-the-log-must-hold";
 
 pub(super) fn used(evidence: &Evidence) -> Finding {
     let log = &evidence.log;
@@ -82,12 +83,19 @@ fn other_profile(given: &[Given]) -> Option<Finding> {
             ),
             "name that file, or build again; a name with the content's hash keeps them apart",
         )),
-        Given::Audited(_) | Given::Gone(_) => None,
+        Given::Audited(_) | Given::Rewritten(_) | Given::Gone(_) => None,
     })
 }
 
 fn lost_profile(given: &[Given]) -> Option<Finding> {
     given.iter().find_map(|given| match given {
+        Given::Rewritten(path) => Some(Finding::cannot_tell(
+            format!(
+                "the build was given `{}`, which was written again since",
+                path.display()
+            ),
+            "build again before the profile is, or name each profile by the hash of its content; where files are copied, keep their times: docs/audit.md#times",
+        )),
         Given::Gone(path) => Some(Finding::cannot_tell(
             format!(
                 "the build was given `{}`, which is not there any more",
@@ -131,6 +139,19 @@ fn incomplete(log: &BuildLog) -> Option<Finding> {
             VERBOSE,
         ));
     }
+    let incremental = log
+        .optimizing()
+        .filter(|(compilation, _)| compilation.code == Code::MayBeOld)
+        .count();
+    if incremental > 0 {
+        return Some(Finding::cannot_tell(
+            format!(
+                "{} may hold code of an earlier profile, by `-Cincremental`: rustc compares the path of a profile, not its content",
+                compilations(incremental)
+            ),
+            "build with CARGO_INCREMENTAL=0, which outweighs `incremental` in the profile of cargo",
+        ));
+    }
     None
 }
 
@@ -161,6 +182,13 @@ pub(super) fn as_built(shipped: &Shipped) -> Finding {
                 path.display()
             ),
             "ship what the optimised build made: look at what is copied, and whether a later build overwrites it",
+        ),
+        Shipped::Rewritten(path) => Finding::cannot_tell(
+            format!(
+                "the build linked `{}`, which was written again after the log had ended",
+                path.display()
+            ),
+            "keep the log of the last build there, and audit before anything else builds, strips or signs in place; where files are copied, keep their times: docs/audit.md#times",
         ),
         Shipped::Gone(path) => Finding::cannot_tell(
             format!(
@@ -198,7 +226,11 @@ pub(super) fn unheard(log: &BuildLog, matters: &[Silence]) -> Option<Finding> {
             VERBOSE,
         ));
     }
-    let always = [Silence::CappedLints, Silence::AllowedWarnings];
+    let always = [
+        Silence::CappedLints,
+        Silence::AllowedWarnings,
+        Silence::ChangedFunctions,
+    ];
     always.iter().chain(matters).find_map(|silence| {
         let is_silent = |compilation: &&&Compilation| compilation.silences.contains(silence);
         let silent = optimizing.iter().filter(is_silent).count();
@@ -218,7 +250,10 @@ pub(super) fn unheard(log: &BuildLog, matters: &[Silence]) -> Option<Finding> {
 fn because(silence: Silence) -> &'static str {
     match silence {
         Silence::CappedLints => "`--cap-lints allow` silences dependencies",
-        Silence::AllowedWarnings => "`-Awarnings` silences them",
+        Silence::AllowedWarnings => {
+            "`-Awarnings` silences them, which `warnings = \"allow\"` in `[lints]` sets"
+        }
+        Silence::ChangedFunctions => "LLVM was told `-no-pgo-warn-mismatch`",
         Silence::SharedFunctions => "LLVM does not tell of changed generic functions by itself",
         Silence::UnknownFunctions => "LLVM does not name unknown functions by itself",
     }

@@ -7,9 +7,14 @@ use inferno_measure::record::{FunctionCode, HotFunction, Verdict};
 
 use super::{Finding, SYMBOLS};
 use crate::artifact::Artifact;
-use crate::audit::evidence::{Against, Effect};
+use crate::audit::evidence::{Against, Effect, Functions};
+use crate::functions::Sizes;
 
-pub(super) fn hot_code(binary: &Artifact, against: &Against) -> Finding {
+pub(super) fn hot_code(
+    binary: &Artifact,
+    functions: Option<Functions>,
+    against: &Against,
+) -> Finding {
     if binary.text_sha256 == against.baseline.text_sha256 {
         return Finding::no(
             "its machine code is the baseline's",
@@ -21,6 +26,12 @@ pub(super) fn hot_code(binary: &Artifact, against: &Against) -> Finding {
         return Finding::cannot_tell(
             "the profile names no hot function",
             "see the first question",
+        );
+    }
+    if functions.is_some_and(|functions| functions.sizes == Sizes::NotTold) {
+        return Finding::cannot_tell(
+            "sizes of functions are not told on this platform",
+            "leave --baseline out, or see by --workload what the profile changed",
         );
     }
     let not_known = |function: &HotFunction| {

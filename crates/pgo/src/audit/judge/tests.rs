@@ -15,7 +15,9 @@ use super::Question::{
 use super::*;
 use crate::artifact::Artifact;
 use crate::audit::build_log::BuildLog;
-use crate::audit::evidence::{Against, Effect, Given, Shipped};
+use crate::audit::evidence::{Against, Effect};
+use crate::audit::left::{Given, Shipped};
+use crate::functions::Sizes;
 
 const LOUD_FLAGS: &str =
     "-Cllvm-args=-pgo-warn-missing-function -Cllvm-args=-no-pgo-warn-mismatch-comdat-weak=false";
@@ -123,6 +125,7 @@ fn functions(covered: u64, found: u64, known: u64, unknown: u64) -> Functions {
         found,
         known,
         unknown,
+        sizes: Sizes::Told,
     }
 }
 
@@ -259,17 +262,23 @@ fn a_log_that_cannot_tell() {
         with_profile("gain") + "       Fresh dep v1.0.0\n",
         with_profile("gain") + "error: could not compile `gain`\n",
         with_profile("gain") + "     Running `rustc --crate-name cut",
+        with_profile("gain").replace("-Copt-level=3", "-C incremental=/t/incremental"),
     ] {
         assert_eq!(by_log(&text), open, "{text}");
         let log = log(&text);
         assert_eq!(discarded_share(&Evidence { log, ..sound() }), None);
     }
+    // What was not given the profile holds nothing of it.
+    let host =
+        with_profile("gain") + &compiled("build_script_build", "-Cincremental=/t/incremental");
+    let of_target = host.replace("-Cprofile-use", "--target t -Cprofile-use");
+    assert!(by_log(&of_target).is_empty());
     let wrapped = with_profile("gain").replace("`rustc", "`sccache rustc");
     assert_eq!(by_log(&wrapped), [(ProfileUsed, CannotTell)]);
 }
 
 #[test]
-fn another_profile_and_one_that_is_gone() {
+fn another_profile_and_one_that_is_not_what_it_was() {
     let given = |given: Given| {
         let audited = Given::Audited("/p/m.profdata".into());
         not_yes(&Evidence {
@@ -279,7 +288,9 @@ fn another_profile_and_one_that_is_gone() {
     };
     let path = PathBuf::from("/p/other.profdata");
     assert_eq!(given(Given::Other(path.clone())), [(ProfileUsed, No)]);
-    assert_eq!(given(Given::Gone(path)), [(ProfileUsed, CannotTell)]);
+    for unknown in [Given::Rewritten(path.clone()), Given::Gone(path)] {
+        assert_eq!(given(unknown), [(ProfileUsed, CannotTell)]);
+    }
 }
 
 #[test]
@@ -293,7 +304,14 @@ fn compilers_that_were_silenced() {
             both.clone(),
         ),
         (
-            whole.replace(LOUD_FLAGS, &format!("{LOUD_FLAGS} -Awarnings")),
+            whole.replace(LOUD_FLAGS, &format!("{LOUD_FLAGS} --allow=warnings")),
+            both.clone(),
+        ),
+        (
+            whole.replace(
+                LOUD_FLAGS,
+                &format!("{LOUD_FLAGS} -Cllvm-args=-no-pgo-warn-mismatch"),
+            ),
             both,
         ),
         (
@@ -395,9 +413,37 @@ fn a_stripped_binary_says_what_to_keep() {
 }
 
 #[test]
+fn a_platform_without_sizes_leaves_hot_code_open_and_nothing_else() {
+    let functions = Functions {
+        sizes: Sizes::NotTold,
+        ..functions(50, 40, 80, 0)
+    };
+    let of_hot_code = |baseline: &str| {
+        let against = Against {
+            baseline: artifact(baseline),
+            hottest: vec![hot(FunctionCode::NotKnown, FunctionCode::NotKnown)],
+        };
+        let evidence = Evidence {
+            functions: Some(functions),
+            against: Some(against),
+            ..sound()
+        };
+        (not_yes(&evidence), answers(&evidence))
+    };
+    let (open, answers) = of_hot_code("baseline");
+    assert_eq!(open, [(HotCodeDiffers, CannotTell)]);
+    let of_sizes = answers.iter().filter(|one| one.why.contains("sizes"));
+    assert_eq!(of_sizes.count(), 1);
+    // That it is the baseline is told by the code as a whole.
+    let (identical, _) = of_hot_code("candidate");
+    assert_eq!(identical, [(HotCodeDiffers, No)]);
+}
+
+#[test]
 fn what_is_shipped_beside_what_was_built() {
     for (shipped, expected) in [
         (Shipped::Otherwise("/t/deps/gain".into()), No),
+        (Shipped::Rewritten("/t/deps/gain".into()), CannotTell),
         (Shipped::Gone("/t/deps/gain".into()), CannotTell),
         (Shipped::NotLogged, CannotTell),
     ] {
