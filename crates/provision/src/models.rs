@@ -33,6 +33,28 @@ pub enum State {
     },
 }
 
+impl State {
+    /// Whether it is there.
+    ///
+    /// # Errors
+    /// [`Error::WrongContent`] for what is there and damaged.
+    pub(crate) fn presence(self) -> Result<bool, Error> {
+        match self {
+            Self::Present => Ok(true),
+            Self::Missing => Ok(false),
+            Self::Damaged {
+                path,
+                expected,
+                sha256,
+            } => Err(Error::WrongContent {
+                path,
+                expected,
+                found: sha256,
+            }),
+        }
+    }
+}
+
 /// A model of the catalogue on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalModel {
@@ -198,19 +220,7 @@ fn fetch_from(
 
 /// The path of a model that is there and whole; an error for one that is there and is not.
 fn usable(found: LocalModel) -> Result<Option<PathBuf>, Error> {
-    match found.state {
-        State::Present => Ok(Some(found.path)),
-        State::Missing => Ok(None),
-        State::Damaged {
-            path,
-            expected,
-            sha256,
-        } => Err(Error::WrongContent {
-            path,
-            expected,
-            found: sha256,
-        }),
-    }
+    Ok(found.state.presence()?.then_some(found.path))
 }
 
 /// Whether the file at `path` has the SHA-256 `expected`.
