@@ -289,11 +289,7 @@ fn programs(
         name,
         budget: sampling.budget.unwrap_or(DEFAULT_TIME),
         threshold: arguments.threshold,
-        samples: if sampling.remeasure {
-            Reuse::Nothing
-        } else {
-            Reuse::Unchanged
-        },
+        samples: Reuse::unless(sampling.remeasure),
     })?;
     let (record, output) = (&finished.record, &finished.output);
     reports::write(record, output)?;

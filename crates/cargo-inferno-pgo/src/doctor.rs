@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use inferno_pgo::Result;
-use inferno_pgo::bolt::LLVM_BOLT_VARIABLE;
+use inferno_pgo::bolt::LlvmBolt;
 use inferno_pgo::clang::Clang;
 use inferno_pgo::exit::{ANSWERED, TOOL_MISSING};
 use inferno_pgo::toolchain::{Compiler, LlvmProfdata};
@@ -114,24 +114,50 @@ fn compiler(directory: &Path) -> Vec<Item> {
     );
     let (version, llvm) = (&compiler.version, &compiler.llvm);
     let detail = format!("{version}, LLVM {llvm}: builds every arm");
-    vec![Item::there("rustc", detail), tool, clang(&compiler)]
+    vec![
+        Item::there("rustc", detail),
+        tool,
+        clang(&compiler),
+        bolt(&compiler),
+    ]
 }
 
 /// What specs with C code in the profile need.
 fn clang(compiler: &Compiler) -> Item {
     let purpose = "compiles C where a spec has `c = \"clang\"`, and for the rung pgo-c of a ladder";
-    Clang::find(compiler).map_or_else(
-        |error| Item {
+    let found = Clang::find(compiler).map(|clang| (clang.version, clang.path));
+    of_llvm("clang", found, purpose)
+}
+
+/// What the last rung of a ladder needs.
+fn bolt(compiler: &Compiler) -> Item {
+    let purpose = "for the rung bolt of a ladder, which is skipped without it";
+    let found = compiler.llvm_major().and_then(LlvmBolt::find);
+    of_llvm(
+        "llvm-bolt",
+        found.map(|bolt| (bolt.version, bolt.path)),
+        purpose,
+    )
+}
+
+/// An optional program of LLVM's, by its version and its path.
+fn of_llvm(
+    name: &'static str,
+    found: inferno_pgo::Result<(String, PathBuf)>,
+    purpose: &str,
+) -> Item {
+    match found {
+        Ok((version, path)) => Item::there(
+            name,
+            format!("LLVM {version}, {}: {purpose}", path.display()),
+        ),
+        Err(error) => Item {
             standing: Standing::Absent,
-            name: "clang",
+            name,
             detail: format!("{error}: {purpose}"),
             next: error.hint(),
         },
-        |clang| {
-            let (version, path) = (&clang.version, clang.path.display());
-            Item::there("clang", format!("LLVM {version}, {path}: {purpose}"))
-        },
-    )
+    }
 }
 
 fn missing(name: &'static str, error: &inferno_pgo::Error) -> Item {
@@ -213,7 +239,7 @@ impl Optional {
     }
 }
 
-const OPTIONAL: [Optional; 4] = [
+const OPTIONAL: [Optional; 3] = [
     Optional {
         name: "perf",
         programs: &["perf"],
@@ -234,12 +260,5 @@ const OPTIONAL: [Optional; 4] = [
         variable: None,
         purpose: "for `--layout-control`, where rustc does not bring its own",
         next: "install your system's package lld, version 20 or newer",
-    },
-    Optional {
-        name: "llvm-bolt",
-        programs: &["llvm-bolt-22", "llvm-bolt"],
-        variable: Some(LLVM_BOLT_VARIABLE),
-        purpose: "for the rung bolt of a ladder, which is skipped without it",
-        next: "install your system's package bolt-22, or name one with LLVM_BOLT",
     },
 ];

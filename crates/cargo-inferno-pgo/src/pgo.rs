@@ -242,18 +242,11 @@ impl SamplingArguments {
     }
 
     fn options(&self, front: &Front) -> Result<Options> {
-        let reuse = |again| {
-            if again {
-                Reuse::Nothing
-            } else {
-                Reuse::Unchanged
-            }
-        };
         let (spec, out) = self.building.place.load(front)?;
         Ok(Options {
             budget: self.budget,
-            reuse: reuse(self.fresh),
-            samples: reuse(self.remeasure),
+            reuse: Reuse::unless(self.fresh),
+            samples: Reuse::unless(self.remeasure),
             turn_requests: self.turn_requests,
             only: self.only.clone(),
             criterion: CriterionStage::Skipped,

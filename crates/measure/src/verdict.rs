@@ -47,11 +47,17 @@ pub(crate) const ALPHA_AA: f64 = 0.01;
 /// Judges all scenarios of a run together: the intervals that decide are simultaneous over
 /// the `m` scenarios that were measured (error probability 0.05 ÷ m each, Bonferroni).
 pub fn judge(measured: &[Measured], judging: &Judging) -> Vec<ScenarioResult> {
-    let scenarios = measured
+    judge_among(measured, judging, 1)
+}
+
+/// The same for one of `runs` runs whose answers are read together: the intervals that decide are
+/// simultaneous over all of them.
+fn judge_among(measured: &[Measured], judging: &Judging, runs: usize) -> Vec<ScenarioResult> {
+    let with_samples = measured
         .iter()
         .filter(|one| !restarts_of(&one.samples).is_empty())
-        .count()
-        .max(1);
+        .count();
+    let scenarios = with_samples.max(1) * runs;
     measured
         .iter()
         .map(|one| judge_one(one, judging, scenarios))
@@ -62,6 +68,12 @@ pub fn judge(measured: &[Measured], judging: &Judging) -> Vec<ScenarioResult> {
 /// and trends are made anew from its samples, everything else stays, counted instructions too.
 #[must_use]
 pub fn judge_again(record: &Record) -> Record {
+    judge_again_among(record, 1)
+}
+
+/// The same for one of `runs` records whose answers are read together.
+#[must_use]
+pub(crate) fn judge_again_among(record: &Record, runs: usize) -> Record {
     let measured: Vec<Measured> = record
         .scenarios
         .iter()
@@ -70,7 +82,7 @@ pub fn judge_again(record: &Record) -> Record {
             samples: result.samples.clone(),
         })
         .collect();
-    let mut scenarios = judge(&measured, &record.judging);
+    let mut scenarios = judge_among(&measured, &record.judging, runs);
     for (judged, stored) in scenarios.iter_mut().zip(&record.scenarios) {
         judged.instructions.clone_from(&stored.instructions);
     }

@@ -50,26 +50,39 @@ pub(crate) fn stand_ins(
     let mut variables = Vec::new();
     for (variable, name, mode) in COMPILERS {
         let path = directory.join(name);
-        install(&path, &script(clang, mode, &arm.own_c_flags(), &of_program))?;
+        let script = script(
+            clang,
+            mode,
+            &arm.own_c_flags(),
+            &of_program,
+            &used(&directory),
+        );
+        install(&path, &script)?;
         variables.push((format!("{variable}_{}", workshop.target), path.clone()));
         variables.push((variable.to_owned(), path));
     }
     Ok(variables)
 }
 
+/// Is there once a stand-in of this directory has compiled for the program.
+fn used(directory: &Path) -> PathBuf {
+    directory.join("used")
+}
+
 /// A shell script that calls `clang` with `flags` where cargo's output directory of the build
-/// script is one of the program's own, and else without.
-fn script(clang: &Clang, mode: &str, flags: &[String], of_program: &str) -> String {
+/// script is one of the program's own, which `used` then tells, and else without.
+fn script(clang: &Clang, mode: &str, flags: &[String], of_program: &str, used: &Path) -> String {
     let words: Vec<String> = flags.iter().map(|flag| quoted(flag)).collect();
     format!(
         "#!/bin/sh\n\
          # What build scripts and macros run themselves is no part of the program.\n\
          case \"$OUT_DIR/\" in\n\
-         *{}*) set -- --start-no-unused-arguments {} --end-no-unused-arguments \"$@\" ;;\n\
+         *{}*) set -- --start-no-unused-arguments {} --end-no-unused-arguments \"$@\"; : >{} ;;\n\
          esac\n\
          exec {} --driver-mode={mode} \"$@\"\n",
         quoted(of_program),
         words.join(" "),
+        quoted(&used.display().to_string()),
         quoted(&clang.path.display().to_string()),
     )
 }
@@ -89,21 +102,20 @@ fn install(path: &Path, script: &str) -> Result<()> {
     Ok(())
 }
 
-/// Fails when the instrumented binary counts no C code: then clang has compiled nothing.
+/// Fails when the instrumented binary, whose stand-ins are in `output`, counts no C code. Names alone
+/// do not tell, as Rust's own functions may have plain ones: clang must have compiled for it as well.
 ///
 /// # Errors
 /// [`Error::Verification`].
-pub(crate) fn check_counted(instrumented: &Artifact) -> Result<()> {
-    if names::read(&instrumented.path)?
-        .iter()
-        .any(|name| is_c(name))
-    {
+pub(crate) fn check_counted(instrumented: &Artifact, output: &Layout, arm: &Arm) -> Result<()> {
+    let names = names::read(&instrumented.path)?;
+    if used(&output.c_compilers(arm.name())).exists() && names.iter().any(|name| is_c(name)) {
         return Ok(());
     }
     Err(Error::Verification {
         check: CHECK,
         message: "clang is to compile C (`c = \"clang\"`), and no C or C++ function is counted".into(),
-        hint: "a build script that compiles C must do it with the CC or CXX of its environment; where there is no C, leave out `c`, or a ladder's rung pgo-c: docs/troubleshooting.md#c-code".into(),
+        hint: "a build script that compiles C must do it with the CC or CXX of its environment; where there is no C, leave out `c`, or a ladder's rung pgo-c; what an older version built is counted after `--fresh`: docs/troubleshooting.md#c-code".into(),
     })
 }
 
@@ -206,34 +218,43 @@ mod tests {
         }
     }
 
-    /// What a stand-in hands to its compiler, which here repeats it.
-    fn handed(out_dir: Option<&str>) -> String {
+    /// What a stand-in hands to its compiler, which here repeats it, and whether it tells that it
+    /// compiled for the program.
+    fn handed(out_dir: Option<&str>) -> (String, bool) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let directory = directory.path();
         let clang = Clang {
             path: "/bin/echo".into(),
             version: "22.1.8".into(),
         };
         let flags = ["-fprofile-use=/o'clock/a b.profdata".to_owned()];
         let of_program = "/candidate-clang-22.1.8/x86_64-unknown-linux-gnu/";
-        let text = script(&clang, "g++", &flags, of_program);
+        let used = directory.join("used");
+        let text = script(&clang, "g++", &flags, of_program, &used);
         let mut command = Command::new("/bin/sh");
         command.args(["-c", &text, "clang++", "-c", "two words.cpp"]);
         match out_dir {
-            Some(directory) => command.env("OUT_DIR", directory),
+            Some(out_dir) => command.env("OUT_DIR", out_dir),
             None => command.env_remove("OUT_DIR"),
         };
         let output = command.output().expect("a shell");
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        (text, used.exists())
     }
 
     #[test]
     fn only_code_of_the_program_gets_the_profile() {
-        let plain = "--driver-mode=g++ -c two words.cpp";
+        let plain = ("--driver-mode=g++ -c two words.cpp".to_owned(), false);
         let build = "/out/build/candidate-clang-22.1.8";
         let program = format!("{build}/x86_64-unknown-linux-gnu/release/build/zstd-sys-1/out");
         assert_eq!(
             handed(Some(&program)),
-            "--driver-mode=g++ --start-no-unused-arguments -fprofile-use=/o'clock/a b.profdata \
-             --end-no-unused-arguments -c two words.cpp"
+            (
+                "--driver-mode=g++ --start-no-unused-arguments -fprofile-use=/o'clock/a b.profdata \
+                 --end-no-unused-arguments -c two words.cpp"
+                    .to_owned(),
+                true
+            )
         );
         let of_macro = format!("{build}/release/build/zstd-sys-1/out");
         assert_eq!(handed(Some(&of_macro)), plain);

@@ -25,6 +25,9 @@ struct Locked {
     name: String,
     version: String,
     checksum: Option<String>,
+    /// Names, with the version where the lock file has several of them.
+    #[serde(default)]
+    dependencies: Vec<String>,
 }
 
 /// The manifest of a copy of `package` below `directory`, with its dependencies fetched: at `version`,
@@ -97,14 +100,27 @@ fn locked(sources: &Path, package: &str) -> Result<Locked> {
         message: format!("{}: {error}", path.display()),
         hint: "restore the file".into(),
     })?;
-    let of_registry = |locked: &Locked| locked.name == package && locked.checksum.is_some();
-    lock.package
+    pinned(lock, package).ok_or_else(|| Error::Usage {
+        message: format!("{} does not pin `{package}`", path.display()),
+        hint: format!("cargo add {package}, in {}", sources.display()),
+    })
+}
+
+/// The package as the lock file's own packages depend on it. A program may depend on an older version of
+/// itself, which is then locked as well.
+fn pinned(lock: Lock, package: &str) -> Option<Locked> {
+    let (registry, own): (Vec<Locked>, Vec<Locked>) = lock
+        .package
         .into_iter()
-        .find(of_registry)
-        .ok_or_else(|| Error::Usage {
-            message: format!("{} does not pin `{package}`", path.display()),
-            hint: format!("cargo add {package}, in {}", sources.display()),
-        })
+        .partition(|locked| locked.checksum.is_some());
+    let is_direct = |locked: &Locked| {
+        let with_version = format!("{} {}", locked.name, locked.version);
+        let mut direct = own.iter().flat_map(|locked| &locked.dependencies);
+        direct.any(|name| *name == locked.name || *name == with_version)
+    };
+    registry
+        .into_iter()
+        .find(|locked| locked.name == package && is_direct(locked))
 }
 
 fn fetch(manifest: &Path, package: &str) -> Result<()> {
@@ -162,7 +178,8 @@ fn copy_tree(from: &Path, to: &Path) -> Result<()> {
 mod tests {
     use super::*;
 
-    const LOCK: &str = "version = 4\n\n[[package]]\nname = \"sources\"\nversion = \"0.0.0\"\n\n\
+    const LOCK: &str = "version = 4\n\n[[package]]\nname = \"sources\"\nversion = \"0.0.0\"\n\
+                        dependencies = [\"tool\"]\n\n\
                         [[package]]\nname = \"tool\"\nversion = \"1.2.3\"\nchecksum = \"abc\"\n";
 
     #[test]
@@ -181,6 +198,25 @@ mod tests {
         std::fs::write(root.join("Cargo.lock"), "[[package").expect("a file");
         let error = provide(root, "tool", root).expect_err("no lock file");
         assert_eq!(error.exit_code(), crate::exit::USAGE);
+    }
+
+    #[test]
+    fn an_older_version_that_the_program_uses_itself_is_not_taken() {
+        let package = |name: &str, version: &str, checksum: Option<&str>, uses: &[&str]| Locked {
+            name: name.into(),
+            version: version.into(),
+            checksum: checksum.map(str::to_owned),
+            dependencies: uses.iter().map(|&name| name.to_owned()).collect(),
+        };
+        let lock = Lock {
+            package: vec![
+                package("sources", "0.0.0", None, &["tool 2.0.0"]),
+                package("tool", "1.9.0", Some("abc"), &[]),
+                package("tool", "2.0.0", Some("def"), &["tool 1.9.0"]),
+            ],
+        };
+        let found = pinned(lock, "tool").expect("it is pinned");
+        assert_eq!(found.version, "2.0.0");
     }
 
     #[test]

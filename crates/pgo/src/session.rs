@@ -264,9 +264,10 @@ impl Session {
     /// [`Error::Build`], and [`Error::Verification`] when it has no counters, or none in C code that
     /// was to have some.
     pub fn instrument(&mut self) -> Result<Instrumented> {
-        let instrumented = Instrumented::new(self.build(&self.instrumented_arm())?)?;
+        let arm = self.instrumented_arm();
+        let instrumented = Instrumented::new(self.build(&arm)?)?;
         if self.workshop.c.is_some() {
-            c_code::check_counted(instrumented.artifact())?;
+            c_code::check_counted(instrumented.artifact(), &self.workshop.output, &arm)?;
         }
         Ok(instrumented)
     }

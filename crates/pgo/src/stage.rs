@@ -22,6 +22,13 @@ pub enum Reuse {
     Nothing,
 }
 
+impl Reuse {
+    /// What an option that makes everything `anew` means.
+    pub fn unless(anew: bool) -> Self {
+        if anew { Self::Nothing } else { Self::Unchanged }
+    }
+}
+
 /// The output of a stage as it is kept on disk.
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept<T> {

@@ -56,13 +56,6 @@ enum Format {
 
 impl Arguments {
     fn options(&self, front: &Front) -> Result<Options> {
-        let reuse = |again| {
-            if again {
-                Reuse::Nothing
-            } else {
-                Reuse::Unchanged
-            }
-        };
         let (spec, out) = self.building.place.load_for("ladder", front)?;
         Ok(Options {
             spec,
@@ -71,8 +64,8 @@ impl Arguments {
             steps: self.rung.clone(),
             target_cpu: self.target_cpu.clone(),
             only: self.only.clone(),
-            reuse: reuse(self.fresh),
-            samples: reuse(self.remeasure),
+            reuse: Reuse::unless(self.fresh),
+            samples: Reuse::unless(self.remeasure),
             resolution: self.building.resolution(),
         })
     }

@@ -35,11 +35,7 @@ enum Format {
 
 pub(super) fn run(arguments: &Arguments, front: &Front) -> Result<u8> {
     let (spec, out) = arguments.building.place.load(front)?;
-    let reuse = if arguments.fresh {
-        Reuse::Nothing
-    } else {
-        Reuse::Unchanged
-    };
+    let reuse = Reuse::unless(arguments.fresh);
     let resolution = arguments.building.resolution();
     let suitability = pipeline::predict(spec, &out, reuse, resolution)?;
     let text = if arguments.json || arguments.format == Format::Json {

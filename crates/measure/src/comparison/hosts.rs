@@ -154,11 +154,12 @@ impl HostComparison {
     }
 }
 
-/// Puts the records of one pair side by side and pools them. All are judged by `threshold`, a share.
+/// Puts the records of one pair side by side and pools them. All are judged by `threshold`, a share, and
+/// together: one of many hosts differs by chance more often than one alone.
 pub fn of_hosts(records: &[HostRecord], threshold: f64) -> HostComparison {
     let judged: Vec<Record> = records
         .iter()
-        .map(|host| judged(&host.record, threshold))
+        .map(|host| judged(&host.record, threshold, records.len()))
         .collect();
     let mut scenarios: Vec<HostScenario> = names(&judged)
         .into_iter()
@@ -182,15 +183,16 @@ pub fn of_hosts(records: &[HostRecord], threshold: f64) -> HostComparison {
     }
 }
 
-fn judged(record: &Record, threshold: f64) -> Record {
+fn judged(record: &Record, threshold: f64, hosts: usize) -> Record {
     let judging = Judging {
         threshold,
         ..record.judging
     };
-    verdict::judge_again(&Record {
+    let record = Record {
         judging,
         ..record.clone()
-    })
+    };
+    verdict::judge_again_among(&record, hosts)
 }
 
 /// The scenarios of all records, each once, in the order of the first record that has them.
@@ -209,14 +211,14 @@ fn rows(name: &str, records: &[HostRecord], judged: &[Record]) -> Vec<HostRow> {
     let found = records.iter().zip(judged).filter_map(|(host, judged)| {
         let mut results = judged.scenarios.iter();
         let result = results.find(|result| result.scenario.name == name)?;
-        Some(row(&host.label, result, judged))
+        Some(row(&host.label, result, judged, records.len()))
     });
     found.collect()
 }
 
-fn row(label: &str, result: &ScenarioResult, record: &Record) -> HostRow {
+fn row(label: &str, result: &ScenarioResult, record: &Record, hosts: usize) -> HostRow {
     let (unit, units) = units_of(result);
-    let measured = verdict::count_measured(&record.scenarios);
+    let measured = verdict::count_measured(&record.scenarios) * hosts;
     HostRow {
         host: label.to_owned(),
         verdict: result.verdict,

@@ -206,3 +206,12 @@ fn hosts_that_nothing_tells_apart_may_be_one() {
         assert!(!notes.contains("may be one machine"), "{notes}");
     }
 }
+
+#[test]
+fn one_of_many_hosts_is_judged_with_more_caution() {
+    let mde = |count| {
+        let comparison = of_hosts(&hosts(&vec![1.02; count]), 0.01);
+        only(&comparison).rows[0].mde.expect("it was measured")
+    };
+    assert!(mde(6) > mde(2) && mde(2) > mde(1));
+}
