@@ -276,7 +276,7 @@ fn key_of(campaign: &Campaign<'_>) -> Result<String> {
 
 /// What makes a machine another one: samples that a copied or restored directory brings along are not
 /// continued there.
-fn machine(host: &Host) -> (&str, &str, Option<&str>, Option<u32>) {
+pub fn machine(host: &Host) -> (&str, &str, Option<&str>, Option<u32>) {
     (&host.os, &host.arch, host.cpu_model.as_deref(), host.cores)
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::campaign::Measured;
 use crate::record::{Artifact, Host, Record, ScenarioResult, Tool, Toolchain, Verdict};
 use crate::scenario::{Judging, Role};
-use crate::verdict;
+use crate::verdict::{self, Trust};
 
 /// Version of the ladder's format; raised when a field changes its meaning or goes away.
 pub const LADDER_SCHEMA: u32 = 1;
@@ -113,6 +113,8 @@ pub struct Change {
     pub role: Role,
     /// The answer.
     pub verdict: Verdict,
+    /// Whether the interval may be used for anything, whatever the answer.
+    pub trust: Trust,
     /// Why this is the answer, in one sentence.
     pub reason: String,
     /// Inconclusive: what it would take to know.
@@ -140,8 +142,9 @@ impl Rung {
 }
 
 impl Change {
-    fn of(result: ScenarioResult) -> Self {
+    fn of(result: ScenarioResult, trust: Trust) -> Self {
         Self {
+            trust,
             scenario: result.scenario.name,
             role: result.scenario.role,
             verdict: result.verdict,
@@ -171,13 +174,27 @@ pub fn judge_together(records: &[Record]) -> Vec<Vec<Change>> {
             samples: result.samples.clone(),
         })
         .collect();
-    let mut changes = verdict::judge(&measured, &judging)
-        .into_iter()
-        .map(Change::of);
+    let results = verdict::judge(&measured, &judging);
+    let scenarios = verdict::count_measured(&results);
+    let mut changes = results.into_iter().map(|result| {
+        let trust = trust(&result, &judging, scenarios);
+        Change::of(result, trust)
+    });
     records
         .iter()
         .map(|record| changes.by_ref().take(record.scenarios.len()).collect())
         .collect()
+}
+
+/// `scenarios` were measured over all comparisons. What has an answer is trusted.
+fn trust(result: &ScenarioResult, judging: &Judging, scenarios: usize) -> Trust {
+    let distrusted = result.verdict == Verdict::Inconclusive
+        && verdict::distrust(result, judging, scenarios).is_some();
+    if distrusted {
+        Trust::Unsound
+    } else {
+        Trust::Sound
+    }
 }
 
 #[cfg(test)]

@@ -27,8 +27,9 @@ use crate::scenario::Judging;
 use crate::stats::aligned_rank::{self, Triple};
 use crate::stats::{self, Interval, IntervalKind};
 
+pub use decide::Trust;
 pub(crate) use decide::{Decision, answer, log_threshold, percent, ratios};
-use decide::{Evidence, Trust, decide};
+use decide::{Evidence, decide};
 
 /// Version of the judgement; raised whenever the same samples would be judged otherwise, in a figure
 /// or in a sentence. Records say which one judged them.

@@ -11,4 +11,4 @@ pub mod hosts;
 pub mod operand;
 pub mod programs;
 pub mod results;
-mod surroundings;
+pub(crate) mod surroundings;

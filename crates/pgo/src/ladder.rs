@@ -103,6 +103,8 @@ struct Climb<'a> {
     llvm_profdata: Option<String>,
     /// Known once clang has compiled C for a rung.
     c: Option<CCompiler>,
+    /// What the spec's processes need from outside; hashed once, as it may be large.
+    assets: Assets,
     stages: Stages,
     progress: Progress,
     output: OutputDir,
@@ -122,7 +124,8 @@ impl Attempt {
 }
 
 impl<'a> Climb<'a> {
-    /// Finds out whether the spec can be used before anything of an earlier run is given up.
+    /// Finds out whether the spec can be used, and finds or fetches its models, before anything of an
+    /// earlier run is given up. The tools of a single rung are looked for later: without them it is skipped.
     fn open(options: &'a Options) -> Result<Self> {
         let spec = &options.spec;
         if spec.scenario_specs().is_empty() {
@@ -140,6 +143,7 @@ impl<'a> Climb<'a> {
         let first_flags = SharedFlags::resolve(&first, &config, &target)?;
         let mut progress = Progress::on_stderr();
         let output = OutputDir::open(&options.out, &mut |line| progress.say(line))?;
+        let assets = Assets::provide(spec, options.resolution.network)?;
         if options.reuse == Reuse::Nothing {
             output.empty()?;
         }
@@ -151,6 +155,7 @@ impl<'a> Climb<'a> {
             first_flags,
             llvm_profdata: None,
             c: None,
+            assets,
             stages: Stages::new(Layout::new(output.root()), options.samples),
             progress,
             output,
@@ -255,8 +260,7 @@ impl<'a> Climb<'a> {
     /// A rung that puts out something else than the first one is not the same program.
     fn same_outputs(&mut self, first: &Standing, rung: &Standing) -> Result<()> {
         let spec = &self.options.spec;
-        let assets = Assets::provide(spec, self.options.resolution.network)?;
-        let mut scenarios = assets.scenarios_of(spec);
+        let mut scenarios = self.assets.scenarios_of(spec);
         let only = &self.options.only;
         scenarios.retain(|scenario| only.is_empty() || only.contains(&scenario.name));
         self.progress.start("verify");
@@ -304,3 +308,6 @@ impl<'a> Climb<'a> {
             .check_sources(&first.artifact)
     }
 }
+
+#[cfg(test)]
+mod tests;

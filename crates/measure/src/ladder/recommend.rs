@@ -1,16 +1,16 @@
 //! Where to stop on a ladder.
 //!
 //! One climbs: a rung takes the place of the one recommended so far when its gain over that one is
-//! real, that is when at least one primary scenario is faster and no scenario is slower. Rungs that
-//! were measured against each other are judged by that measurement alone. For others the interval
-//! follows from those that were measured: all of these hold at once, so that their sums and
-//! differences hold as well.
+//! real, that is when at least one primary scenario is faster, no scenario is slower, and every guard
+//! has an interval that can be trusted. Rungs that were measured against each other are judged by that
+//! measurement alone. For others the interval follows from those that were measured: all of these hold
+//! at once, so that their sums and differences hold as well.
 
 use super::{Built, Change, Compared, Recommendation, Rung};
 use crate::record::Verdict;
 use crate::scenario::{Judging, Role};
 use crate::stats::Interval;
-use crate::verdict::{answer, log_threshold};
+use crate::verdict::{Trust, answer, log_threshold};
 
 /// The cheapest rung that no dearer one has a real gain over; `None` when nothing was built.
 pub fn recommend(rungs: &[Rung], judging: &Judging) -> Option<Recommendation> {
@@ -36,14 +36,33 @@ pub fn recommend(rungs: &[Rung], judging: &Judging) -> Option<Recommendation> {
 }
 
 /// What one rung has over a lower one, over all scenarios.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Gain {
-    /// Faster in a primary scenario, slower in none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Gain<'a> {
+    /// Faster in a primary scenario, slower in none, and all guards hold.
     Real,
-    /// Not that, and every scenario has an answer.
+    /// Not that, and nothing more can be known.
     None,
     /// Not that, and some scenario has no answer.
-    Open,
+    Open {
+        /// The guards that alone keep it from being real.
+        guards: Vec<&'a str>,
+    },
+}
+
+/// What is known of a scenario on a rung against a lower one.
+struct Answer<'a> {
+    scenario: &'a str,
+    role: Role,
+    verdict: Verdict,
+    trust: Trust,
+}
+
+impl Answer<'_> {
+    /// A guard that was not measured, or that nothing may be built on, holds nothing. One that has an
+    /// interval holds where it is not known to be slower.
+    fn is_open_guard(&self) -> bool {
+        self.role == Role::Guard && self.trust == Trust::Unsound
+    }
 }
 
 struct Climb<'a> {
@@ -53,22 +72,31 @@ struct Climb<'a> {
 }
 
 impl Climb<'_> {
-    fn gain(&self, from: usize, to: usize) -> Gain {
-        let verdicts = self.verdicts(from, to);
-        let any = |verdict| verdicts.iter().any(|(_, found)| *found == verdict);
+    fn gain(&self, from: usize, to: usize) -> Gain<'_> {
+        let answers = self.answers(from, to);
+        let any = |verdict| answers.iter().any(|answer| answer.verdict == verdict);
+        let is_gain =
+            |answer: &Answer<'_>| answer.role == Role::Primary && answer.verdict == Verdict::Faster;
         if any(Verdict::Slower) {
-            Gain::None
-        } else if verdicts.contains(&(Role::Primary, Verdict::Faster)) {
-            Gain::Real
-        } else if any(Verdict::Inconclusive) {
-            Gain::Open
-        } else {
-            Gain::None
+            return Gain::None;
         }
+        if answers.iter().any(is_gain) {
+            let open = answers.iter().filter(|answer| answer.is_open_guard());
+            let guards: Vec<&str> = open.map(|answer| answer.scenario).collect();
+            return if guards.is_empty() {
+                Gain::Real
+            } else {
+                Gain::Open { guards }
+            };
+        }
+        if any(Verdict::Inconclusive) {
+            return Gain::Open { guards: Vec::new() };
+        }
+        Gain::None
     }
 
-    /// The answers of all scenarios on `to` against `from`, which is lower.
-    fn verdicts(&self, from: usize, to: usize) -> Vec<(Role, Verdict)> {
+    /// What is known of all scenarios on `to` against `from`, which is lower.
+    fn answers(&self, from: usize, to: usize) -> Vec<Answer<'_>> {
         let changes = self
             .first(to)
             .map_or(&[][..], |first| first.changes.as_slice());
@@ -77,22 +105,26 @@ impl Climb<'_> {
             _ if from + 1 == to => self.below(to),
             _ => None,
         };
-        let verdict = |change: &Change| {
-            let scenario = &change.scenario;
-            match measured {
-                Some(compared) => {
-                    of(compared, scenario).map_or(Verdict::Inconclusive, |change| change.verdict)
-                }
-                None => self
-                    .derived(from, to, scenario)
-                    .map_or(Verdict::Inconclusive, |interval| {
-                        answer(&interval, self.log_threshold)
-                    }),
-            }
-        };
         changes
             .iter()
-            .map(|change| (change.role, verdict(change)))
+            .map(|change| {
+                let scenario = change.scenario.as_str();
+                let found = match measured {
+                    Some(compared) => {
+                        of(compared, scenario).map(|change| (change.verdict, change.trust))
+                    }
+                    None => self
+                        .derived(from, to, scenario)
+                        .map(|interval| (answer(&interval, self.log_threshold), Trust::Sound)),
+                };
+                let (verdict, trust) = found.unwrap_or((Verdict::Inconclusive, Trust::Unsound));
+                Answer {
+                    scenario,
+                    role: change.role,
+                    verdict,
+                    trust,
+                }
+            })
             .collect()
     }
 
@@ -143,26 +175,40 @@ impl Climb<'_> {
         if over.is_some() && kept < last {
             parts.push("no rung above it has a gain over it that is real".to_owned());
         }
-        let open: Vec<&str> = (kept + 1..=last)
-            .filter(|&rung| self.gain(kept, rung) == Gain::Open)
-            .map(|rung| self.name(rung))
-            .collect();
-        if !open.is_empty() {
-            parts.push(format!("open is whether {} gains", open.join(" or ")));
-        }
+        parts.extend(self.open(kept));
         parts.join("; ")
     }
 
+    /// What is not known of the rungs above `kept`.
+    fn open(&self, kept: usize) -> Vec<String> {
+        let (mut open, mut parts) = (Vec::new(), Vec::new());
+        for rung in kept + 1..self.rungs.len() {
+            match self.gain(kept, rung) {
+                Gain::Open { guards } if guards.is_empty() => open.push(self.name(rung)),
+                Gain::Open { guards } => parts.push(format!(
+                    "{} is held back: there is no interval that can be trusted of the guard {}",
+                    self.name(rung),
+                    guards.join(" and the guard ")
+                )),
+                Gain::Real | Gain::None => {}
+            }
+        }
+        if !open.is_empty() {
+            parts.push(format!("open is whether {} gains", open.join(" or ")));
+        }
+        parts
+    }
+
     fn gained(&self, over: usize, kept: usize) -> String {
-        let verdicts = self.verdicts(over, kept);
-        let faster = verdicts
+        let answers = self.answers(over, kept);
+        let faster = answers
             .iter()
-            .filter(|(_, verdict)| *verdict == Verdict::Faster)
+            .filter(|answer| answer.verdict == Verdict::Faster)
             .count();
         format!(
             "its gain over {} is real: faster in {faster} of {} scenarios, slower in none",
             self.name(over),
-            verdicts.len()
+            answers.len()
         )
     }
 }
@@ -174,11 +220,11 @@ fn of<'a>(compared: &'a Compared, scenario: &str) -> Option<&'a Change> {
         .find(|change| change.scenario == scenario)
 }
 
-/// The interval of the ln ratio of a comparison that has an answer: one without may rest on a
-/// measurement that nothing may be built on.
+/// The interval of the ln ratio of a comparison, where it can be trusted; it may be too wide for an
+/// answer of its own.
 fn known(compared: Option<&Compared>, scenario: &str) -> Option<Interval> {
     let change = of(compared?, scenario)?;
-    (change.verdict != Verdict::Inconclusive).then_some(())?;
+    (change.trust == Trust::Sound).then_some(())?;
     Some(Interval {
         center: change.effect?.ln(),
         low: change.simultaneous_low?.ln(),

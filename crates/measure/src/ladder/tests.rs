@@ -24,6 +24,7 @@ fn change(scenario: &str, role: Role, center: f64, half: f64) -> Change {
         scenario: scenario.to_owned(),
         role,
         verdict: verdict::answer(&interval, THRESHOLD.ln_1p()),
+        trust: Trust::Sound,
         reason: String::new(),
         remedy: None,
         effect: Some(center.exp()),
@@ -167,6 +168,138 @@ fn a_loss_in_any_scenario_or_a_gain_in_guards_alone_is_no_real_gain() {
     }
 }
 
+/// A change whose measurement nothing may be built on, as of a control that differs from the baseline.
+fn untrusted(change: Change) -> Change {
+    Change {
+        verdict: Verdict::Inconclusive,
+        trust: Trust::Unsound,
+        ..change
+    }
+}
+
+/// A change that was not measured, as the budget did not hold it.
+fn not_run(change: Change) -> Change {
+    Change {
+        effect: None,
+        simultaneous_low: None,
+        simultaneous_high: None,
+        ..untrusted(change)
+    }
+}
+
+#[test]
+fn a_guard_holds_where_its_interval_can_be_trusted() {
+    let half = 0.003;
+    let guard = |center, half| change("guard", Role::Guard, center, half);
+    let held_back = "lto is held back: there is no interval that can be trusted of the guard guard";
+    let open = "open is whether lto gains";
+    for (name, gain, guard, expected, told) in [
+        ("no slower", -0.05, guard(0.0, half), "lto", "is real"),
+        ("too wide", -0.05, guard(0.01, 0.2), "lto", "is real"),
+        (
+            "not run",
+            -0.05,
+            not_run(guard(0.0, half)),
+            "release",
+            held_back,
+        ),
+        (
+            "control",
+            -0.05,
+            untrusted(guard(0.0, half)),
+            "release",
+            held_back,
+        ),
+        // A wide one as well, and one that seems faster.
+        (
+            "both",
+            -0.05,
+            untrusted(guard(0.01, 0.2)),
+            "release",
+            held_back,
+        ),
+        (
+            "faster",
+            -0.05,
+            untrusted(guard(-0.05, half)),
+            "release",
+            held_back,
+        ),
+        // Nothing is faster: then no guard keeps anything back.
+        ("no gain", 0.0, not_run(guard(0.0, half)), "release", open),
+        (
+            "loss",
+            0.05,
+            not_run(guard(0.0, half)),
+            "release",
+            "no rung above it",
+        ),
+    ] {
+        let changes = vec![change("work", Role::Primary, gain, half), guard];
+        let rungs = [
+            built("release", None, None),
+            built("lto", Some(changes.clone()), Some(changes)),
+        ];
+        let found = recommend(&rungs, &judging()).expect("a first rung");
+        assert_eq!(found.rung, expected, "{name}: {}", found.reason);
+        assert!(found.reason.contains(told), "{name}: {}", found.reason);
+        let is_held_back = found.reason.contains("held back");
+        assert_eq!(is_held_back, told == held_back, "{name}: {}", found.reason);
+    }
+}
+
+#[test]
+fn a_primary_scenario_that_cannot_be_trusted_is_no_guard() {
+    let changes = vec![
+        change("work", Role::Primary, -0.05, 0.003),
+        not_run(change("more", Role::Primary, 0.0, 0.003)),
+    ];
+    let rungs = [
+        built("release", None, None),
+        built("lto", Some(changes.clone()), Some(changes)),
+    ];
+    let found = recommend(&rungs, &judging()).expect("a first rung");
+    assert_eq!(found.rung, "lto", "{}", found.reason);
+}
+
+/// Of rungs that were not measured against each other, a guard's interval follows from those that can
+/// be trusted: pgo over lto here, by the steps between or over release.
+#[test]
+fn a_guard_between_rungs_that_were_not_compared_needs_a_way_that_can_be_trusted() {
+    type Spoil = fn(Change) -> Change;
+    let sound: Spoil = |change| change;
+    let wide: Spoil = |change| Change {
+        verdict: Verdict::Inconclusive,
+        simultaneous_low: Some(0.8),
+        simultaneous_high: Some(1.2),
+        ..change
+    };
+    let cases: [(&str, Spoil, Spoil, &str); 5] = [
+        ("both ways", sound, sound, "pgo"),
+        ("by steps", sound, untrusted, "pgo"),
+        ("over the first", not_run, sound, "pgo"),
+        ("no way", untrusted, not_run, "lto"),
+        ("wide alone", wide, not_run, "pgo"),
+    ];
+    for (name, below, first, expected) in cases {
+        let both = |gain, spoil: Spoil| {
+            let guard = spoil(change("guard", Role::Guard, 0.0, 0.003));
+            Some(vec![change("work", Role::Primary, gain, 0.003), guard])
+        };
+        let rungs = [
+            built("release", None, None),
+            built("lto", both(-0.05, sound), both(-0.05, sound)),
+            built("cpu", both(0.0, sound), both(-0.05, sound)),
+            built("pgo", both(-0.05, below), both(-0.1, first)),
+        ];
+        let found = recommend(&rungs, &judging()).expect("a first rung");
+        assert_eq!(found.rung, expected, "{name}: {}", found.reason);
+        let told = "pgo is held back: there is no interval that can be trusted of the guard guard";
+        let is_held_back = found.reason.contains(told);
+        assert_eq!(is_held_back, expected == "lto", "{name}: {}", found.reason);
+    }
+}
+
 #[test]
 fn rungs_that_were_skipped_are_passed_over() {
     let mut rungs = ladder(&[("lto", -0.05, 0.003), ("pgo", -0.05, 0.003)]);
@@ -206,9 +339,22 @@ fn an_answer_that_holds_alone_may_not_hold_among_many() {
         let records = vec![record.clone(); count];
         let changes = judge_together(&records);
         assert_eq!(changes.len(), count);
-        changes[0][0].verdict
+        (changes[0][0].verdict, changes[0][0].trust)
     };
-    assert_eq!(verdict_of(1), Verdict::Faster);
-    assert_eq!(verdict_of(10), Verdict::Inconclusive);
+    assert_eq!(verdict_of(1), (Verdict::Faster, Trust::Sound));
+    assert_eq!(verdict_of(10), (Verdict::Inconclusive, Trust::Sound));
     assert_eq!(judge_together(&[]), Vec::<Vec<Change>>::new());
+}
+
+#[test]
+fn what_can_be_trusted_is_told_beside_the_answer() {
+    for (name, restarts, control, trust) in [
+        ("as it should be", 9, 100e6, Trust::Sound),
+        ("a control that differs", 9, 110e6, Trust::Unsound),
+        ("too few restarts", 3, 100e6, Trust::Unsound),
+    ] {
+        let record = with_times(&vec![[100e6, control, 80e6]; restarts]);
+        let changes = judge_together(&[record]);
+        assert_eq!(changes[0][0].trust, trust, "{name}: {:?}", changes[0][0]);
+    }
 }

@@ -1,5 +1,7 @@
 //! The decision rule, with its reason and what it would take to know more.
 
+use serde::{Deserialize, Serialize};
+
 use crate::record::Verdict;
 use crate::samples::NotRun;
 use crate::scenario::Judging;
@@ -34,11 +36,13 @@ pub(crate) struct Decision {
 }
 
 /// Whether the interval may be used for anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trust {
-    /// It was measured with enough restarts and the control agrees with the baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trust {
+    /// It was measured with enough restarts, the control agrees with the baseline, and the arms'
+    /// surroundings were alike.
     Sound,
-    /// There is none, it rests on too few restarts, or the control contradicts it.
+    /// There is none, or one of these is not so.
     Unsound,
 }
 

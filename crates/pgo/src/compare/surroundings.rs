@@ -1,7 +1,8 @@
 //! What the samples of two programs depend on beyond the programs and their declared inputs.
 //!
 //! Takes arguments and the environment; gives parts of the key by which an interrupted comparison
-//! is continued. What cannot be told has a key of its own each time, so that nothing is continued.
+//! is continued, and a finished one of a ladder stands. What cannot be told has a key of its own each
+//! time, so that nothing is continued.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
@@ -30,7 +31,7 @@ const OF_THE_SESSION: [&str; 12] = [
 const FILES_MAX: usize = 20_000;
 
 /// Adds the variables that both programs inherit.
-pub(super) fn environment(key: Key, variables: impl Iterator<Item = (OsString, OsString)>) -> Key {
+pub(crate) fn environment(key: Key, variables: impl Iterator<Item = (OsString, OsString)>) -> Key {
     let session = |name: &OsString| OF_THE_SESSION.iter().any(|known| name == *known);
     let mut kept: Vec<_> = variables.filter(|(name, _)| !session(name)).collect();
     kept.sort();

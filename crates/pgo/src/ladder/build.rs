@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use inferno_measure::record::{StageKind, StageState};
-use inferno_measure::write_atomically;
+use inferno_measure::{host, write_atomically};
 use serde::{Deserialize, Serialize};
 
 use super::steps::{Settings, Step};
@@ -116,7 +116,7 @@ fn timed(
     session: &mut Session,
     make: impl FnOnce(&mut Session) -> Result<Made>,
 ) -> Result<Standing> {
-    let key = settings.key(&session.workshop);
+    let key = settings.key(&session.workshop, &host::describe());
     let notes = last(session.output()).filter(|notes| notes.settings == key);
     if notes.is_none() {
         // What an interrupted build, or one of other settings, has left would be time saved.

@@ -3,16 +3,19 @@
 //! Takes the rungs that were built; gives a record per comparison, in pairs with an A/A control, as
 //! `compare` makes it of any two programs. The budget is split evenly. It must not judge.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use inferno_measure::record::{Record, StageKind};
+use inferno_measure::record::{Host, Record, StageKind};
+use inferno_measure::{campaign, host};
 use serde::{Deserialize, Serialize};
 
 use super::build::Standing;
 use super::{Climb, Options};
 use crate::assets::Assets;
 use crate::compare::programs::{self, Workload};
+use crate::compare::surroundings;
 use crate::digest::{self, Key};
 use crate::error::Result;
 use crate::output::Layout;
@@ -61,7 +64,8 @@ impl Whole for RecordFile {
 }
 
 impl Climb<'_> {
-    /// Measures every pair; a finished comparison of the same binaries, inputs and budget stands.
+    /// Measures every pair; a finished comparison of the same binaries, inputs and budget, on the same
+    /// machine and in the same environment, stands.
     ///
     /// # Errors
     /// See [`programs::run`]; what was measured is kept, and continued by the next run.
@@ -75,10 +79,10 @@ impl Climb<'_> {
             pairs.len(),
             share.as_secs_f64()
         ));
-        let assets = Assets::provide(&self.options.spec, self.options.resolution.network)?;
+        let here = Surroundings::here();
         pairs
             .iter()
-            .map(|pair| self.compare_one(rungs[pair.lower], rungs[pair.upper], share, &assets))
+            .map(|pair| self.compare_one(rungs[pair.lower], rungs[pair.upper], share, &here))
             .collect()
     }
 
@@ -87,10 +91,10 @@ impl Climb<'_> {
         lower: &Standing,
         upper: &Standing,
         share: Duration,
-        assets: &Assets,
+        here: &Surroundings,
     ) -> Result<Record> {
         let name = name(lower, upper);
-        let key = key(self.options, lower, upper, share, assets)?;
+        let key = key(self.options, lower, upper, share, &self.assets, here)?;
         self.progress
             .say(&format!("== {} over {}", upper.step, lower.step));
         let options = programs::Options {
@@ -123,12 +127,37 @@ pub(super) fn record(layout: &Layout, lower: &Standing, upper: &Standing) -> Pat
     Layout::new(&layout.comparison(&name(lower, upper))).record()
 }
 
+/// Where a comparison is measured. A record that a copied or restored directory brings along does not
+/// stand elsewhere.
+#[derive(Debug, Clone)]
+struct Surroundings {
+    host: Host,
+    /// The variables that the programs inherit.
+    variables: Vec<(OsString, OsString)>,
+}
+
+impl Surroundings {
+    fn here() -> Self {
+        Self {
+            host: host::describe(),
+            variables: std::env::vars_os().collect(),
+        }
+    }
+
+    /// As the sampler and `compare` tell by which samples they go on.
+    fn added_to(&self, key: Key) -> Key {
+        let key = key.part(format!("{:?}", campaign::machine(&self.host)));
+        surroundings::environment(key, self.variables.iter().cloned())
+    }
+}
+
 fn key(
     options: &Options,
     lower: &Standing,
     upper: &Standing,
     share: Duration,
     assets: &Assets,
+    here: &Surroundings,
 ) -> Result<String> {
     let spec = &options.spec;
     let key = Key::new("comparison")
@@ -138,12 +167,55 @@ fn key(
         .part(options.only.join("\n"))
         .part(format!("{share:?}"))
         .files(spec.holdout_files())?;
-    Ok(assets.added_to(key).finish())
+    Ok(here.added_to(assets.added_to(key)).finish())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ladder::Step;
+    use crate::ladder::tests::Sample;
+
+    #[test]
+    fn a_comparison_of_another_machine_or_environment_does_not_stand() {
+        let sample = Sample::new("");
+        let options = sample.options();
+        let [lower, upper] = [Step::Release, Step::Lto].map(|step| sample.standing(step));
+        let key = |here: &Surroundings| {
+            let share = Duration::from_secs(1);
+            key(&options, &lower, &upper, share, &Assets::default(), here)
+                .expect("the files are there")
+        };
+        let here = Surroundings {
+            host: Host {
+                os: "linux".to_owned(),
+                arch: "x86_64".to_owned(),
+                cpu_model: Some("one".to_owned()),
+                cores: Some(4),
+                ..Host::default()
+            },
+            variables: vec![("RAYON_NUM_THREADS".into(), "1".into())],
+        };
+        let same = |change: fn(&mut Surroundings)| {
+            let mut elsewhere = here.clone();
+            change(&mut elsewhere);
+            key(&elsewhere) == key(&here)
+        };
+        assert!(same(|_| {}));
+        assert!(!same(|there| there.host.os = "macos".to_owned()));
+        assert!(!same(|there| there.host.arch = "aarch64".to_owned()));
+        assert!(!same(
+            |there| there.host.cpu_model = Some("another".to_owned())
+        ));
+        assert!(!same(|there| there.host.cores = Some(2)));
+        assert!(!same(|there| there.variables[0].1 = "2".into()));
+        assert!(!same(|there| there.variables.clear()));
+        // A kernel's update, or another terminal, takes nothing away.
+        assert!(same(|there| there.host.kernel = Some("another".to_owned())));
+        assert!(same(|there| there
+            .variables
+            .push(("SHLVL".into(), "2".into()))));
+    }
 
     #[test]
     fn every_rung_meets_the_one_below_and_the_first() {

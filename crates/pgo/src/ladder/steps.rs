@@ -5,6 +5,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use inferno_measure::record::Host;
+
 use crate::cargo::Workshop;
 use crate::digest::Key;
 use crate::spec::{CCompiler, Spec};
@@ -155,10 +157,12 @@ impl Settings {
         spec.rebuilt(&self.rustflags, &self.profile, self.c)
     }
 
-    /// What the time of a build in `workshop` depends on beside the sources.
-    pub(super) fn key(&self, workshop: &Workshop) -> String {
+    /// What a build in `workshop`, on the machine `host`, and its time depend on beside the sources.
+    pub(super) fn key(&self, workshop: &Workshop, host: &Host) -> String {
         let clang = workshop.c.iter().map(|clang| &clang.version);
+        let native = native(workshop.shared.as_slice(), host);
         let all = self.rustflags.iter().chain(&self.profile).chain(clang);
+        let all = all.chain(&native);
         all.fold(
             Key::new("rung")
                 .part(&workshop.compiler.version)
@@ -176,6 +180,14 @@ pub(super) fn cpu(chosen: Option<&str>, spec: &Spec) -> String {
         .map(str::to_owned)
         .or(declared)
         .unwrap_or_else(|| THIS_PROCESSOR.to_owned())
+}
+
+/// What `native` stands for on the machine `host`, where `flags` build for that. cargo compares the flag
+/// alone: in a directory from another processor it would call that one's build unchanged.
+fn native(flags: &[String], host: &Host) -> Option<String> {
+    let (_, cpu) = without_cpu(flags);
+    let is_native = cpu.as_deref() == Some(THIS_PROCESSOR);
+    is_native.then(|| format!("{} {:?}", host.arch, host.cpu_model))
 }
 
 /// For which processors a build with `flags` is. Those of RUSTFLAGS and of cargo's configuration are kept
@@ -210,6 +222,42 @@ fn without_cpu(flags: &[String]) -> (Vec<String>, Option<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ladder::tests::Sample;
+
+    #[test]
+    fn what_is_built_for_this_processor_is_not_taken_over_on_another() {
+        let sample = Sample::new("");
+        let spec = sample.options().spec;
+        let host = |model: &str| Host {
+            arch: "x86_64".to_owned(),
+            cpu_model: Some(model.to_owned()),
+            ..Host::default()
+        };
+        for (cpu, is_taken_over) in [("native", false), ("x86-64-v3", true)] {
+            let settings = Settings::first(&spec).with_cpu(cpu);
+            let workshop = sample.workshop(&settings.of(&spec));
+            let key = |model| settings.key(&workshop, &host(model));
+            assert_eq!(key("one"), key("one"));
+            assert_eq!(key("one") == key("another"), is_taken_over, "{cpu}");
+        }
+    }
+
+    #[test]
+    fn the_last_processor_among_the_flags_is_the_one_that_counts() {
+        let host = Host::default();
+        let cases: [(&[&str], bool); 6] = [
+            (&[], false),
+            (&["-Ctarget-cpu=native"], true),
+            (&["-C", "target-cpu=native", "-Copt-level=2"], true),
+            (&["-Ctarget-cpu=native", "-Ctarget-cpu=znver4"], false),
+            (&["-Ctarget-cpu=znver4", "-Ctarget-cpu=native"], true),
+            (&["-Ctarget-feature=+avx2"], false),
+        ];
+        for (flags, is_native) in cases {
+            let flags: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).collect();
+            assert_eq!(native(&flags, &host).is_some(), is_native, "{flags:?}");
+        }
+    }
 
     #[test]
     fn steps_are_known_by_name() {

@@ -5,7 +5,7 @@ use inferno_measure::ladder::{
 };
 use inferno_measure::record::{Artifact, Verdict};
 use inferno_measure::scenario::{Judging, Role};
-use inferno_measure::verdict::STATISTICS;
+use inferno_measure::verdict::{STATISTICS, Trust};
 use inferno_report::{Style, ladder_markdown, ladder_terminal};
 
 use crate::builder;
@@ -15,6 +15,7 @@ fn change(verdict: Verdict, effect: f64) -> Change {
         scenario: "warm/short".to_owned(),
         role: Role::Primary,
         verdict,
+        trust: Trust::Sound,
         reason: "the simultaneous interval includes 1".to_owned(),
         remedy: Some("about 20 restarts".to_owned()),
         effect: Some(effect),

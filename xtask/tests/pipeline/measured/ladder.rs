@@ -57,14 +57,17 @@ fn stand_in(directory: &Path) -> PathBuf {
 fn slow_rungs_are_compared_and_what_cannot_be_taken_is_skipped() {
     let scratch = scratch();
     let out = scratch.path().join("out");
-    let tool = stand_in(scratch.path());
+    // Its path is told, and no directory of this build may be.
+    let tools = tempfile::tempdir().expect("a directory");
+    let tool = stand_in(tools.path());
     let rungs = ["lto", "pgo-c", "bolt"];
-    let climb = |bolt: &Path| {
+    // In another environment nothing would stand.
+    let climb = || {
         let mut command = ladder(&out, &rungs);
         command.env("INFERNO_CLANG", "/nowhere/clang");
-        run(command.env("LLVM_BOLT", bolt)).succeeded()
+        run(command.env("LLVM_BOLT", &tool)).succeeded()
     };
-    let first = climb(&tool);
+    let first = climb();
     let found = first.record();
 
     let names: Vec<&Value> = found["rungs"]
@@ -103,11 +106,13 @@ fn slow_rungs_are_compared_and_what_cannot_be_taken_is_skipped() {
     assert!(report.contains("# Ladder of `gain`"), "{report}");
 
     // Builds and comparisons stand; a tool that is not there is named.
-    let again = climb(Path::new("/nowhere/llvm-bolt"));
+    std::fs::remove_file(&tool).expect("it is there");
+    let again = climb();
     assert!(!again.stderr.contains("sampling takes"), "{}", again.stderr);
     let again = again.record();
     assert_eq!(outcome(&again, "lto"), outcome(&found, "lto"));
-    skipped(&again, "bolt", "cannot run `/nowhere/llvm-bolt`");
+    let missing = format!("cannot run `{}`", tool.display());
+    skipped(&again, "bolt", &missing);
 }
 
 /// Needs an llvm-bolt, and says so where there is none.
