@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use inferno_measure::record::{CCompiler, Toolchain};
 
 use super::*;
+use crate::status::Status;
 
 const SPEC: &str = r#"
 name = "sample"
@@ -320,6 +321,29 @@ fn without_a_store_there_is_a_next_step() {
     assert_eq!(error.exit_code(), crate::exit::USAGE);
     assert!(error.hint().is_some_and(|hint| hint.contains("refresh")));
     assert_eq!(kept.store().read().expect("readable"), None);
+}
+
+#[test]
+fn the_status_tells_a_damaged_store_from_none() {
+    let kept = Kept::new();
+    let told = || {
+        let status = Status::of(&kept.spec, &kept.directory.path().join("out")).to_string();
+        let mut lines = status.lines();
+        let line = lines.find_map(|line| line.strip_prefix("stored profile"));
+        line.expect("a line of its own").trim().to_owned()
+    };
+    assert!(told().starts_with("of chat × 1, production"), "{}", told());
+
+    kept.edit("weight = 0.5", "weight = 5.0", Seal::Broken);
+    let damaged = told();
+    assert!(damaged.starts_with("refused: "), "{damaged}");
+    let file = kept.store().manifest().display().to_string();
+    for part in [file.as_str(), "its seal is broken", "hint: restore it"] {
+        assert!(damaged.contains(part), "there is no `{part}` in {damaged}");
+    }
+
+    std::fs::remove_dir_all(kept.directory.path().join("store")).expect("a directory");
+    assert_eq!(told(), "not done");
 }
 
 #[test]
