@@ -80,6 +80,9 @@ pub fn run(options: &Options) -> Result<Dist> {
         .collect::<Result<Vec<_>>>()?;
     let mut progress = Progress::on_stderr();
     let release = place.cleared(&mut |line| progress.say(line))?;
+    for one in &prepared {
+        one.session.output().empty()?;
+    }
     let mut built = prepared
         .into_iter()
         .map(Prepared::build)
@@ -138,7 +141,7 @@ fn check_specs(specs: &[Spec]) -> Result<()> {
 
 /// All that can be refused before anything is built: a tree with changes, a file that is not in the
 /// commit, a profile that is not what its manifest says, a last release that was tampered with, a tool
-/// that is missing.
+/// that is missing. Nothing is removed yet: another spec of the release may still be refused.
 struct Prepared {
     session: Session,
     revision: Revision,
@@ -185,7 +188,6 @@ impl Prepared {
             }
         };
         session.provide()?;
-        session.output().empty()?;
         // An output directory in the repository must be ignored there: better said now than at the end.
         revision.check_unchanged()?;
         Ok(Self {
