@@ -225,7 +225,7 @@ fn check_room(workloads: &[WorkloadProfile], weights: &[u64]) -> Result<()> {
                 largest.name,
                 largest.counts_total
             ),
-            hint: "gather less of it. Where it is the stored profile, its counts were multiplied by each merge before: make it anew with the step `refresh`, and merge all that was gathered elsewhere at once: see docs/profiles.md#gathered-elsewhere".into(),
+            hint: "gather less of it. Where it is the stored profile, its counts were multiplied by each merge before: make it anew with the step `refresh`, and merge all that was gathered elsewhere at once: see docs/profiles.md#made-anew".into(),
         }),
         _ => Ok(()),
     }

@@ -157,6 +157,8 @@ fn what_was_stored_is_opened() {
     assert_eq!(std::fs::read(&copy).expect("a copy"), b"first");
     let profile = merged(copy.clone(), "first");
     stored.check_figures(&profile).expect("the same figures");
+    let renewal = Renewal::Gathering("`production`".into());
+    assert_eq!(stored.manifest().renewal(), renewal);
     let told = stored.manifest().parts_told();
     assert_eq!(told, "chat × 1, production × 0.5 (elsewhere)");
     let part = stored.as_part(copy);
@@ -384,6 +386,8 @@ fn what_training_cannot_renew_is_not_lost() {
         Seal::Anew,
     );
     check_renewable(&kept.store()).expect("training alone");
+    let stored = kept.open().expect("sealed anew");
+    assert_eq!(stored.manifest().renewal(), Renewal::Training);
 
     kept.edit("weight = 0.5", "weight = 5.0", Seal::Broken);
     let text = || std::fs::read_to_string(kept.store().manifest()).expect("a manifest");
