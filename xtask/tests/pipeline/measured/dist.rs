@@ -268,6 +268,22 @@ fn slow_what_was_tampered_with_or_not_committed_is_refused_before_anything_is_bu
     refused(2, "is not as it was committed");
     std::fs::remove_file(&new).expect("it is there");
 
+    // The cargo profile is in the commit, and nowhere else.
+    let configured = repository.path(".cargo/config.toml");
+    std::fs::create_dir(repository.path(".cargo")).expect("a directory");
+    std::fs::write(&configured, "[profile.release]\nlto = \"off\"\n").expect("a file");
+    refused(2, ".cargo/config.toml` is not in commit");
+    std::fs::remove_file(&configured).expect("it is there");
+    let mut with_variable = xtask("dist");
+    let with_variable = with_variable
+        .args(place(
+            &repository.root.join("pgo.toml"),
+            &repository.path("out"),
+        ))
+        .args(["--last-release", "none"])
+        .env("CARGO_PROFILE_RELEASE_LTO", "off");
+    run(with_variable).failed(2, "the variable `CARGO_PROFILE_RELEASE_LTO` sets");
+
     let ignoring = repository.root.join(".gitignore");
     for (ignored, message) in [
         ("Cargo.lock", "Cargo.lock` is not in commit"),
