@@ -7,6 +7,7 @@
 //! before all is verified and guarded. What was measured is beside the archives, never in them.
 
 mod archive;
+mod cargo_profile;
 mod directory;
 mod guards;
 mod last_release;
@@ -80,6 +81,9 @@ pub fn run(options: &Options) -> Result<Dist> {
         .collect::<Result<Vec<_>>>()?;
     let mut progress = Progress::on_stderr();
     let release = place.cleared(&mut |line| progress.say(line))?;
+    for one in &prepared {
+        one.session.output().empty()?;
+    }
     let mut built = prepared
         .into_iter()
         .map(Prepared::build)
@@ -136,9 +140,10 @@ fn check_specs(specs: &[Spec]) -> Result<()> {
     Ok(())
 }
 
-/// All that can be refused before anything is built: a tree with changes, a file that is not in the
-/// commit, a profile that is not what its manifest says, a last release that was tampered with, a tool
-/// that is missing.
+/// All that can be refused before anything is built: a tree with changes, a file or a setting of the
+/// cargo profile that is not in the commit, a profile that is not what its manifest says, a last release
+/// that was tampered with, a tool that is missing. Nothing is removed yet: another spec of the release may
+/// still be refused.
 struct Prepared {
     session: Session,
     revision: Revision,
@@ -150,6 +155,7 @@ impl Prepared {
     fn of(spec: &Spec, options: &Options) -> Result<Self> {
         spec.check_filled_in()?;
         let revision = Revision::of(&spec.manifest_directory())?;
+        cargo_profile::check(&spec.manifest_directory(), &revision)?;
         let out = options.out.join("build").join(spec.name());
         // What cargo would write into the lock file is in no commit.
         let resolution = Resolution {
@@ -158,8 +164,9 @@ impl Prepared {
         };
         let mut session = Session::open(spec.clone(), &out, Reuse::Nothing, resolution)?;
         session.forget_the_machine(&revision);
-        for file in [spec.path.clone(), spec.manifest(), session.lock_file()?] {
-            revision.check_holds(&file)?;
+        let own = [spec.path.clone(), spec.manifest()];
+        for file in own.iter().chain(&session.workspace_files()?) {
+            revision.check_holds(file)?;
         }
         let stored = session.stored()?;
         for file in Store::of(spec).files(stored.manifest()) {
@@ -185,7 +192,6 @@ impl Prepared {
             }
         };
         session.provide()?;
-        session.output().empty()?;
         // An output directory in the repository must be ignored there: better said now than at the end.
         revision.check_unchanged()?;
         Ok(Self {

@@ -25,7 +25,17 @@ pub(crate) fn members(manifest: &Path, hint: &str) -> Result<Metadata> {
     })
 }
 
-/// The same with all dependencies, where cargo can tell without downloading anything.
+/// The manifest and the lock file of the workspace that `manifest` belongs to: cargo takes versions and
+/// the settings of the cargo profile from these. The lock file need not be there.
+///
+/// # Errors
+/// See [`members`].
+pub(crate) fn of_workspace(manifest: &Path, hint: &str) -> Result<[PathBuf; 2]> {
+    let root = members(manifest, hint)?.workspace_root.into_std_path_buf();
+    Ok([FILE_NAME, "Cargo.lock"].map(|name| root.join(name)))
+}
+
+/// [`members`] with all dependencies, where cargo can tell without downloading anything.
 pub(crate) fn with_dependencies(manifest: &Path) -> Option<Metadata> {
     ask(manifest, &["--offline", "--locked"]).ok()
 }

@@ -27,6 +27,10 @@ const NAME_DIGITS: usize = 16;
 /// versions of the program: the same share that the compiler may discard.
 const SPLIT_SHARE_MAX: f64 = DISCARDED_SHARE_MAX;
 
+/// The largest count that a profile can hold: LLVM keeps the two numbers above it for marks
+/// (`getInstrMaxCountValue` in its `ProfileData/InstrProf.h`).
+const COUNT_MAX: u64 = u64::MAX - 2;
+
 /// A profile that the compiler can be given.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MergedProfile {
@@ -57,7 +61,7 @@ impl Whole for MergedProfile {
 /// Merges the profiles of all workloads: normalised to equal totals, then weighted.
 ///
 /// # Errors
-/// [`Error::Verification`] when a profile cannot be merged.
+/// [`Error::Verification`] when a profile cannot be merged, or the counts would be too large.
 pub fn workloads(
     workloads: Vec<WorkloadProfile>,
     tool: &LlvmProfdata,
@@ -78,7 +82,9 @@ pub fn workloads(
         .iter()
         .map(|workload| (workload.weight, workload.counts_total))
         .collect();
-    let inputs: Vec<Weighted> = weights(&declared)
+    let weights = weights(&declared);
+    check_room(&workloads, &weights)?;
+    let inputs: Vec<Weighted> = weights
         .into_iter()
         .zip(&workloads)
         .map(|(weight, workload)| Weighted {
@@ -196,6 +202,35 @@ pub(crate) fn weights(workloads: &[(f64, u64)]) -> Vec<u64> {
     weights.map(|weight| weight / divisor).collect()
 }
 
+/// Fails where the weighted counts could exceed what a profile holds, all of them in one place: the tool
+/// cuts them there and goes on, and the profile no longer tells what is hot.
+///
+/// A merge into a merged profile begins from counts that were multiplied before.
+fn check_room(workloads: &[WorkloadProfile], weights: &[u64]) -> Result<()> {
+    let weighted = workloads
+        .iter()
+        .zip(weights)
+        .map(|(workload, &weight)| u128::from(workload.counts_total) * u128::from(weight));
+    // Of two products the sum may exceed this type as well.
+    let all = weighted.fold(0, u128::saturating_add);
+    let largest = workloads
+        .iter()
+        .max_by_key(|workload| workload.counts_total);
+    match largest {
+        Some(largest) if all > u128::from(COUNT_MAX) => Err(Error::Verification {
+            check: "profile-room",
+            message: format!(
+                "with their weights, the counts of {} profiles could exceed what a profile holds: `{}` alone counts {}",
+                workloads.len(),
+                largest.name,
+                largest.counts_total
+            ),
+            hint: "gather less of it. Where it is the stored profile, its counts were multiplied by each merge before: make it anew with the step `refresh`, and merge all that was gathered elsewhere at once: see docs/profiles.md#made-anew".into(),
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// By Euclid's algorithm; that of zero and a number is the number.
 fn greatest_common_divisor(one: u64, other: u64) -> u64 {
     if other == 0 {
@@ -216,6 +251,71 @@ mod tests {
         assert_eq!(weights(&[(1.0, 50), (1.0, 20)]), [2, 5]);
         assert_eq!(weights(&[(1.0, 70), (1.0, 10)]), [1, 7]);
         assert_eq!(weights(&[]), [0; 0]);
+    }
+
+    fn workload(name: &str, counts_total: u64) -> WorkloadProfile {
+        WorkloadProfile {
+            name: name.into(),
+            path: name.into(),
+            sha256: digest::text(name),
+            weight: 1.0,
+            counts_total,
+            raw_files: 1,
+            wall_s: 0.0,
+        }
+    }
+
+    #[test]
+    fn counts_that_a_profile_could_not_hold_are_refused() {
+        for (parts, fits) in [
+            (&[(COUNT_MAX, 1)][..], true),
+            (&[(COUNT_MAX + 1, 1)], false),
+            (&[(COUNT_MAX - 10, 1), (5, 2)], true),
+            (&[(COUNT_MAX - 10, 1), (11, 1)], false),
+            (&[(COUNT_MAX / 2, 2), (1, COUNT_MAX % 2)], true),
+            (&[(COUNT_MAX / 2, 2), (1, COUNT_MAX % 2 + 1)], false),
+            (&[(u64::MAX, u64::MAX), (u64::MAX - 1, u64::MAX)], false),
+            (&[], true),
+        ] {
+            let names = ["stored", "new"].into_iter().zip(parts);
+            let (workloads, weights): (Vec<WorkloadProfile>, Vec<u64>) = names
+                .map(|(name, &(counts_total, weight))| (workload(name, counts_total), weight))
+                .unzip();
+            match check_room(&workloads, &weights) {
+                Ok(()) => assert!(fits, "{parts:?}"),
+                Err(error) => {
+                    assert!(!fits, "{parts:?}: {error}");
+                    assert!(error.to_string().contains("`stored` alone"), "{error}");
+                    assert_eq!(error.exit_code(), crate::exit::VERIFICATION_FAILED);
+                    assert!(error.hint().is_some_and(|hint| hint.contains("`refresh`")));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn counts_are_checked_before_the_tool_runs() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let kept = |name: &str, counts_total| {
+            let path = scratch.path().join(name);
+            std::fs::write(&path, name).expect("a file");
+            WorkloadProfile {
+                path,
+                ..workload(name, counts_total)
+            }
+        };
+        let tool = LlvmProfdata {
+            path: scratch.path().join("no-such-tool"),
+            version: "22.1.8".into(),
+        };
+        let merged = |stored| {
+            let profiles = vec![kept("stored", stored), kept("new", 1000)];
+            workloads(profiles, &tool, scratch.path()).expect_err("there is no tool")
+        };
+        let refused = merged(COUNT_MAX);
+        assert!(refused.to_string().contains("profile-room"), "{refused}");
+        let ran = merged(1_000_000);
+        assert!(!ran.to_string().contains("profile-room"), "{ran}");
     }
 
     #[test]

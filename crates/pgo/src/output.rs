@@ -288,6 +288,18 @@ impl OutputDir {
         self.create_directories()
     }
 
+    /// Removes the directory with all that is in it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] naming what could not be removed.
+    pub fn remove(self, say: &mut dyn FnMut(&str)) -> Result<()> {
+        // The marker goes last: what is left of a removal that failed is still known to be ours.
+        self.remove_entries()?;
+        std::fs::remove_dir_all(&self.root).map_err(Error::io("remove", &self.root))?;
+        say(&format!("removed `{}`", self.root.display()));
+        Ok(())
+    }
+
     /// Removes the samples of earlier runs.
     ///
     /// # Errors
@@ -342,12 +354,7 @@ pub fn clean(root: &Path, say: &mut dyn FnMut(&str)) -> Result<()> {
         ));
         return Ok(());
     }
-    let output = OutputDir::open(root, say)?;
-    // The marker goes last: what is left of a removal that failed is still known to be ours.
-    output.remove_entries()?;
-    std::fs::remove_dir_all(output.root()).map_err(Error::io("remove", output.root()))?;
-    say(&format!("removed `{}`", root.display()));
-    Ok(())
+    OutputDir::open(root, say)?.remove(say)
 }
 
 fn refuse_foreign(root: &Path) -> Result<()> {

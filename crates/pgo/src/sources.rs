@@ -15,6 +15,7 @@ use crate::cargo::{self, Workshop};
 use crate::digest::{self, Key};
 use crate::error::{Error, Result};
 use crate::flags::{self, Arm};
+use crate::manifest;
 use crate::progress::Progress;
 
 /// The sources of a binary.
@@ -54,9 +55,10 @@ impl SourceState {
         let base = configured.unwrap_or_else(|| directory.clone());
         let base = base.canonicalize().map_err(Error::io("open", &base))?;
         let files = files(&again.path, &base, workshop.output.root())?;
+        let described = described_by(workshop.spec.manifest())?;
         Ok(Self {
             commit: commit(&directory),
-            sha256: digest_of(files.into_iter().chain(described_by(workshop)))?,
+            sha256: digest_of(files.into_iter().chain(described))?,
         })
     }
 }
@@ -102,14 +104,15 @@ fn dependencies(text: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The manifest and the lock file: they choose versions and settings of the cargo profile.
-fn described_by(workshop: &Workshop) -> Vec<PathBuf> {
-    let manifest = workshop.spec.manifest();
-    let lock = manifest
-        .ancestors()
-        .map(|directory| directory.join("Cargo.lock"))
-        .find(|file| file.is_file());
-    std::iter::once(manifest).chain(lock).collect()
+/// The manifest, that of the workspace where it is another, and the lock file: they choose versions and
+/// settings of the cargo profile.
+fn described_by(manifest: PathBuf) -> Result<Vec<PathBuf>> {
+    let hint = "check `manifest` in [target] of the spec";
+    let [of_workspace, lock] = manifest::of_workspace(&manifest, hint)?;
+    let mut files = vec![manifest, of_workspace, lock];
+    files.dedup();
+    files.retain(|file| file.is_file());
+    Ok(files)
 }
 
 /// The contents alone, in an order of their own: the same on every machine.
@@ -198,6 +201,49 @@ mod tests {
             error
                 .hint()
                 .is_some_and(|hint| hint.contains("dep-info-basedir"))
+        );
+    }
+
+    #[test]
+    fn the_settings_of_a_workspace_count_for_its_members() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let root = directory.path().canonicalize().expect("it is there");
+        let write = |name: &str, text: &str| {
+            let path = root.join(name);
+            std::fs::create_dir_all(path.with_file_name("")).expect("a directory");
+            std::fs::write(&path, text).expect("a file");
+            path
+        };
+        let workspace = "[workspace]\nmembers = [\"a\"]\nresolver = \"3\"\n";
+        let of_workspace = write("Cargo.toml", workspace);
+        let member = write(
+            "a/Cargo.toml",
+            "[package]\nname = \"a\"\nedition = \"2024\"\n",
+        );
+        write("a/src/main.rs", "fn main() {}");
+        let described = || described_by(member.clone()).expect("a member");
+        assert_eq!(described(), [member.clone(), of_workspace.clone()]);
+        let lock = write("Cargo.lock", "version = 4\n");
+        assert_eq!(described(), [member.clone(), of_workspace, lock]);
+
+        let digest = || digest_of(described().into_iter()).expect("readable");
+        let before = digest();
+        write(
+            "Cargo.toml",
+            &format!("{workspace}[profile.release]\nlto = \"fat\"\n"),
+        );
+        assert_ne!(digest(), before);
+
+        let alone = write(
+            "b/Cargo.toml",
+            "[package]\nname = \"b\"\nedition = \"2024\"\n[workspace]\n",
+        );
+        write("b/src/main.rs", "fn main() {}");
+        let described = described_by(alone.clone()).expect("a package of its own");
+        assert_eq!(
+            described,
+            [alone],
+            "its manifest once, and no lock file of others"
         );
     }
 

@@ -42,12 +42,7 @@ impl Status {
             });
             lines.push((format!("train {}", train.name), detail));
         }
-        let stored = Store::of(spec).read().ok().flatten();
-        lines.push((
-            "stored profile".into(),
-            stored
-                .map(|(manifest, _)| format!("of {}, {}", manifest.parts_told(), manifest.created)),
-        ));
+        lines.push(("stored profile".into(), stored(spec)));
         let merged = stages.last::<MergedProfile>("merge");
         lines.push((
             "merge".into(),
@@ -67,6 +62,24 @@ impl Status {
             record.is_file().then(|| record.display().to_string()),
         ));
         Self(lines)
+    }
+}
+
+/// The stored profile, or why it is refused; `None` where there is none.
+fn stored(spec: &Spec) -> Option<String> {
+    match Store::of(spec).read() {
+        Ok(stored) => {
+            let (manifest, _) = stored?;
+            Some(format!(
+                "of {}, {}",
+                manifest.parts_told(),
+                manifest.created
+            ))
+        }
+        Err(error) => {
+            let hint = error.hint().map(|hint| format!("; hint: {hint}"));
+            Some(format!("refused: {error}{}", hint.unwrap_or_default()))
+        }
     }
 }
 

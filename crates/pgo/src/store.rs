@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use inferno_measure::record::{Check, CheckOutcome, Sources, Staleness, Stored};
 use inferno_measure::write_atomically;
 
-pub use manifest::{Build, Figures, Manifest, Origin, Part};
+pub use manifest::{Build, Figures, Manifest, Origin, Part, Renewal};
 
 use crate::assemble;
 use crate::digest;
@@ -319,17 +319,15 @@ pub(crate) fn check_renewable(store: &Store) -> Result<()> {
     let Some((manifest, _)) = store.read()? else {
         return Ok(());
     };
-    let mut parts = manifest.parts.iter();
-    let Some(part) = parts.find(|part| part.origin == Origin::Elsewhere) else {
+    let Renewal::Gathering(parts) = manifest.renewal() else {
         return Ok(());
     };
     Err(Error::Usage {
         message: format!(
-            "training cannot renew `{}`, which was gathered elsewhere and is part of the stored profile",
-            part.name
+            "training cannot renew {parts}: gathered elsewhere, and part of the stored profile"
         ),
         hint: format!(
-            "gather it again, remove `{}`, refresh, and merge it in with the step `merge DIR=WEIGHT --into-stored`",
+            "gather that again, remove `{}`, refresh, and merge it in with the step `merge DIR=WEIGHT --into-stored`",
             store.directory.display()
         ),
     })

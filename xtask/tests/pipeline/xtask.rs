@@ -1,6 +1,6 @@
 //! Runs the binary under test, and copies fixtures that a test wants to change.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -57,6 +57,10 @@ pub(crate) fn xtask(name: &str) -> Command {
         "LLVM_BOLT",
         "INFERNO_CLANG",
     ] {
+        command.env_remove(variable);
+    }
+    let of_profile = |name: &OsString| name.to_string_lossy().starts_with("CARGO_PROFILE_");
+    for variable in std::env::vars_os().map(|(name, _)| name).filter(of_profile) {
         command.env_remove(variable);
     }
     command

@@ -212,7 +212,8 @@ pub struct Staleness {
     pub counts_missing_share: f64,
     /// Overlap of the stored profile with the fresh one.
     pub training_overlap: f64,
-    /// The limit for the largest of the three shares, where the overlap counts as what it lacks.
+    /// The limit for the largest of the three shares, where the overlap counts as what it lacks; for
+    /// the larger of the other two where a part of the stored profile was gathered elsewhere.
     pub limit: f64,
 }
 

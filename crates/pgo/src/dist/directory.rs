@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::last_release::LastRelease;
 use super::{guards, sums};
 use crate::error::{Error, Result};
-use crate::output;
+use crate::output::OutputDir;
 
 /// Where a release goes, with what an earlier run has left there.
 #[derive(Debug)]
@@ -45,14 +45,12 @@ impl Place {
     /// leaves behind must not be taken for its own.
     ///
     /// # Errors
-    /// [`Error::Usage`] when there are other files among the reports, [`Error::Io`].
+    /// [`Error::Usage`] when there are other files among the reports: then nothing is removed;
+    /// [`Error::Io`].
     pub(super) fn cleared(self, say: &mut dyn FnMut(&str)) -> Result<ReleaseDir> {
-        let guards = guards::directory(&self.out);
-        if guards.exists() {
-            for entry in std::fs::read_dir(&guards).map_err(Error::io("read", &guards))? {
-                let path = entry.map_err(Error::io("read", &guards))?.path();
-                output::clean(&path, say)?;
-            }
+        let reports = opened(&guards::directory(&self.out), say)?;
+        for report in reports {
+            report.remove(say)?;
         }
         let path = self.release();
         if path.exists() {
@@ -95,6 +93,19 @@ impl ReleaseDir {
         let names = names.chain([sums::SUMS]);
         Ok(names.map(|name| self.path.join(name)).collect())
     }
+}
+
+/// The output directories in `guards`, each of them ours.
+fn opened(guards: &Path, say: &mut dyn FnMut(&str)) -> Result<Vec<OutputDir>> {
+    if !guards.exists() {
+        return Ok(Vec::new());
+    }
+    let entries = std::fs::read_dir(guards).map_err(Error::io("read", guards))?;
+    let opened = entries.map(|entry| {
+        let path = entry.map_err(Error::io("read", guards))?.path();
+        OutputDir::open(&path, say)
+    });
+    opened.collect()
 }
 
 #[cfg(unix)]
@@ -145,7 +156,6 @@ fn refuse_as_last(release: &Path, last: &LastRelease) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::OutputDir;
 
     fn listed(directory: &Path) -> Vec<String> {
         let entries = std::fs::read_dir(directory).expect("a directory");
@@ -206,10 +216,22 @@ mod tests {
     fn files_of_others_are_left_alone() {
         let scratch = tempfile::tempdir().expect("a directory");
         let path = |name: &str| scratch.path().join(name);
+        cleared(scratch.path())
+            .and_then(|release| release.write(&archives()))
+            .expect("an empty directory");
+        // Before and behind what is not ours, whatever the order in which they are listed.
+        for name in ["guards/a", "guards/z"] {
+            drop(OutputDir::open(&path(name), &mut |_| {}).expect("a new directory"));
+        }
         std::fs::create_dir_all(path("guards/mine")).expect("a directory");
         std::fs::write(path("guards/mine/essay.txt"), "precious").expect("a file");
-        cleared(scratch.path()).expect_err("not ours");
+        let error = cleared(scratch.path()).expect_err("not ours");
+        assert!(error.to_string().contains("guards/mine"), "{error}");
         assert!(path("guards/mine/essay.txt").is_file());
+        for kept in ["guards/a", "guards/z", "release/a.tar.gz"] {
+            assert!(path(kept).exists(), "{kept} was removed all the same");
+        }
+        std::fs::remove_dir_all(path("release")).expect("it is there");
 
         std::fs::create_dir(path("release")).expect("a directory");
         std::fs::write(path("release/thesis.txt"), "precious").expect("a file");

@@ -86,13 +86,12 @@ impl Session {
             })
     }
 
-    /// The lock file of the workspace, which need not be there.
+    /// The manifest and the lock file of the workspace; the second need not be there.
     ///
     /// # Errors
     /// [`Error::Usage`] when cargo cannot read the manifest.
-    pub(crate) fn lock_file(&self) -> Result<PathBuf> {
-        let root = self.workspace()?.workspace_root;
-        Ok(root.into_std_path_buf().join("Cargo.lock"))
+    pub(crate) fn workspace_files(&self) -> Result<[PathBuf; 2]> {
+        manifest::of_workspace(&self.workshop.spec.manifest(), DECLARED)
     }
 
     /// cargo's own names for the packages of the workspace.

@@ -58,7 +58,7 @@ impl Session {
             None => None,
         };
         let told = stored.told(&sources, staleness);
-        let is_fresh = staleness::check(told.staleness.as_ref())?;
+        let is_fresh = staleness::check(told.staleness.as_ref(), &stored.manifest().renewal())?;
         let is_ours = stored.check(&told);
         self.progress.finish(&is_fresh.detail);
         self.progress

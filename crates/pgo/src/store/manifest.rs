@@ -135,6 +135,15 @@ pub enum Origin {
     Elsewhere,
 }
 
+/// What makes a stored profile anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Renewal {
+    /// Training alone.
+    Training,
+    /// Other machines as well, for the parts that are named here for people.
+    Gathering(String),
+}
+
 /// One of the profiles that were merged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -178,6 +187,18 @@ impl Manifest {
             format!("{} × {}{origin}", part.name, part.weight)
         });
         told.collect::<Vec<String>>().join(", ")
+    }
+
+    /// What makes the profile anew.
+    pub fn renewal(&self) -> Renewal {
+        let parts = self.parts.iter();
+        let elsewhere = parts.filter(|part| part.origin == Origin::Elsewhere);
+        let names: Vec<String> = elsewhere.map(|part| format!("`{}`", part.name)).collect();
+        if names.is_empty() {
+            Renewal::Training
+        } else {
+            Renewal::Gathering(names.join(", "))
+        }
     }
 
     /// The text of the file, sealed.

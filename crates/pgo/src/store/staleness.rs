@@ -1,13 +1,14 @@
 //! How far a stored profile is from one of a fresh training of the program as it is now.
 //!
-//! Takes the counts of both and their overlap; gives a [`Staleness`]. Pure functions: nothing here
-//! trains or reads a file.
+//! Takes the counts of both and their overlap; gives a [`Staleness`], judged by what could renew the
+//! profile. Pure functions: nothing here trains or reads a file.
 
 use inferno_measure::record::{Check, CheckOutcome, Staleness};
 
 use crate::error::{Error, Result};
 use crate::optimize::DISCARDED_SHARE_MAX;
 use crate::profile::counts::Counts;
+use crate::store::Renewal;
 
 /// Compares `stored` with `fresh`; `overlap` is what `llvm-profdata overlap` says of the two.
 pub fn measure(stored: &Counts, fresh: &Counts, overlap: f64, limit: f64) -> Staleness {
@@ -22,24 +23,35 @@ pub fn measure(stored: &Counts, fresh: &Counts, overlap: f64, limit: f64) -> Sta
     }
 }
 
-/// The largest of the three shares, where the overlap counts as what it lacks.
-pub fn share(staleness: &Staleness) -> f64 {
+/// The largest of the shares that tell a profile's age, where the overlap counts as what it lacks.
+///
+/// Parts that were gathered elsewhere distribute their counts otherwise than training by design, so
+/// that with them the overlap tells nothing of age.
+pub fn share(staleness: &Staleness, renewal: &Renewal) -> f64 {
     let Staleness {
         counts_discarded_share,
         counts_missing_share,
         training_overlap,
         ..
     } = *staleness;
-    counts_discarded_share
-        .max(counts_missing_share)
-        .max(1.0 - training_overlap)
+    let of_functions = counts_discarded_share.max(counts_missing_share);
+    match renewal {
+        Renewal::Training => of_functions.max(1.0 - training_overlap),
+        Renewal::Gathering(_) => of_functions,
+    }
 }
 
 /// One sentence with all figures, for people.
-pub fn told(staleness: &Staleness) -> String {
+pub fn told(staleness: &Staleness, renewal: &Renewal) -> String {
+    let not_judged = match renewal {
+        Renewal::Training => String::new(),
+        Renewal::Gathering(parts) => {
+            format!(", which is not judged: gathered elsewhere was {parts}")
+        }
+    };
     format!(
-        "staleness {:.1} % (limit {:.0} %): {:.1} % of the stored counts discarded, {} functions missing with {:.1} % of a fresh training's counts, {:.1} % overlap with it",
-        share(staleness) * 100.0,
+        "staleness {:.1} % (limit {:.0} %): {:.1} % of the stored counts discarded, {} functions missing with {:.1} % of a fresh training's counts, {:.1} % overlap with it{not_judged}",
+        share(staleness, renewal) * 100.0,
         staleness.limit * 100.0,
         staleness.counts_discarded_share * 100.0,
         staleness.functions_missing,
@@ -52,7 +64,7 @@ pub fn told(staleness: &Staleness) -> String {
 ///
 /// # Errors
 /// [`Error::Verification`] with all figures.
-pub fn check(staleness: Option<&Staleness>) -> Result<Check> {
+pub fn check(staleness: Option<&Staleness>, renewal: &Renewal) -> Result<Check> {
     let check = |outcome, detail| Check {
         name: "profile-staleness".into(),
         outcome,
@@ -63,14 +75,21 @@ pub fn check(staleness: Option<&Staleness>) -> Result<Check> {
         return Ok(check(CheckOutcome::NotMeasured, detail.into()));
     };
     let discarded = staleness.counts_discarded_share;
-    if share(staleness) <= staleness.limit && discarded <= DISCARDED_SHARE_MAX {
-        return Ok(check(CheckOutcome::Passed, told(staleness)));
+    let told = told(staleness, renewal);
+    if share(staleness, renewal) <= staleness.limit && discarded <= DISCARDED_SHARE_MAX {
+        return Ok(check(CheckOutcome::Passed, told));
     }
+    let renew = match renewal {
+        Renewal::Training => "renew it with the step `refresh`".to_owned(),
+        Renewal::Gathering(parts) => format!(
+            "gather {parts} anew with a binary of these sources, remove the store's directory, run the step `refresh` where training is a part too, and merge with `merge DIR=WEIGHT --into-stored`: see docs/profiles.md#made-anew"
+        ),
+    };
     Err(Error::Verification {
         check: "profile-staleness",
-        message: format!("the stored profile is stale: {}", told(staleness)),
+        message: format!("the stored profile is stale: {told}"),
         hint: format!(
-            "renew it with the step `refresh`. The limit is `max_staleness` of [store] in the spec, and {:.0} % for what is discarded: see docs/profiles.md#staleness",
+            "{renew}. The limit is `max_staleness` of [store] in the spec, and {:.0} % for what is discarded: see docs/profiles.md#staleness",
             DISCARDED_SHARE_MAX * 100.0
         ),
     })
@@ -143,9 +162,18 @@ mod tests {
             let close = |one: f64, other: f64| (one - other).abs() < 1e-12;
             assert!(close(found.counts_discarded_share, discarded), "{found:?}");
             assert!(close(found.counts_missing_share, missing), "{found:?}");
-            assert!(close(share(&found), largest), "{found:?}");
+            assert!(
+                close(share(&found, &Renewal::Training), largest),
+                "{found:?}"
+            );
+            let elsewhere = share(&found, &elsewhere());
+            assert!(close(elsewhere, discarded.max(missing)), "{found:?}");
             assert_eq!(found.functions_missing, functions, "{found:?}");
         }
+    }
+
+    fn elsewhere() -> Renewal {
+        Renewal::Gathering("`prod-a`, `prod-b`".into())
     }
 
     fn staleness(discarded: f64, missing: f64, overlap: f64) -> Staleness {
@@ -162,24 +190,60 @@ mod tests {
     fn what_is_within_the_limits_is_used() {
         for (discarded, missing, overlap) in [(0.0, 0.0, 1.0), (0.01, 0.1, 0.95), (0.0, 0.0, 0.91)]
         {
-            let check = check(Some(&staleness(discarded, missing, overlap))).expect("it is fresh");
-            assert_eq!(check.outcome, CheckOutcome::Passed);
-            assert!(check.detail.contains("7 functions missing"), "{check:?}");
+            let figures = staleness(discarded, missing, overlap);
+            for renewal in [Renewal::Training, elsewhere()] {
+                let check = check(Some(&figures), &renewal).expect("it is fresh");
+                assert_eq!(check.outcome, CheckOutcome::Passed);
+                assert!(check.detail.contains("7 functions missing"), "{check:?}");
+            }
         }
-        let unknown = check(None).expect("nothing to compare with");
+        let unknown = check(None, &Renewal::Training).expect("nothing to compare with");
         assert_eq!(unknown.outcome, CheckOutcome::NotMeasured);
     }
 
     #[test]
+    fn what_was_gathered_elsewhere_need_not_be_like_training() {
+        let other_use = staleness(0.0, 0.01, 0.3);
+        let check = check(Some(&other_use), &elsewhere()).expect("the program is the same");
+        assert_eq!(check.outcome, CheckOutcome::Passed);
+        for part in [
+            "staleness 1.0 %",
+            "30.0 % overlap",
+            "not judged",
+            "`prod-b`",
+        ] {
+            assert!(check.detail.contains(part), "no `{part}` in {check:?}");
+        }
+        super::check(Some(&other_use), &Renewal::Training).expect_err("training is like itself");
+    }
+
+    #[test]
     fn what_is_above_a_limit_is_refused() {
-        for (discarded, missing, overlap) in [(0.02, 0.0, 1.0), (0.0, 0.11, 1.0), (0.0, 0.0, 0.89)]
-        {
-            let stale = staleness(discarded, missing, overlap);
-            let error = check(Some(&stale)).expect_err("it is stale");
+        let trained = |discarded, missing, overlap| {
+            let renew = "renew it with the step `refresh`";
+            (
+                Renewal::Training,
+                staleness(discarded, missing, overlap),
+                renew,
+            )
+        };
+        let gathered = |discarded, missing, overlap| {
+            let renew = "gather `prod-a`, `prod-b` anew";
+            (elsewhere(), staleness(discarded, missing, overlap), renew)
+        };
+        for (renewal, stale, renew) in [
+            trained(0.02, 0.0, 1.0),
+            trained(0.0, 0.11, 1.0),
+            trained(0.0, 0.0, 0.89),
+            gathered(0.02, 0.0, 1.0),
+            gathered(0.0, 0.11, 1.0),
+        ] {
+            let error = check(Some(&stale), &renewal).expect_err("it is stale");
             assert!(error.to_string().contains("is stale: staleness"), "{error}");
             assert_eq!(error.exit_code(), crate::exit::VERIFICATION_FAILED);
             let hint = error.hint().unwrap_or_default();
             assert!(hint.contains("max_staleness"), "{hint}");
+            assert!(hint.starts_with(renew), "{hint}");
         }
     }
 }

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use inferno_measure::record::{CCompiler, Toolchain};
 
 use super::*;
+use crate::status::Status;
 
 const SPEC: &str = r#"
 name = "sample"
@@ -156,6 +157,8 @@ fn what_was_stored_is_opened() {
     assert_eq!(std::fs::read(&copy).expect("a copy"), b"first");
     let profile = merged(copy.clone(), "first");
     stored.check_figures(&profile).expect("the same figures");
+    let renewal = Renewal::Gathering("`production`".into());
+    assert_eq!(stored.manifest().renewal(), renewal);
     let told = stored.manifest().parts_told();
     assert_eq!(told, "chat × 1, production × 0.5 (elsewhere)");
     let part = stored.as_part(copy);
@@ -323,6 +326,29 @@ fn without_a_store_there_is_a_next_step() {
 }
 
 #[test]
+fn the_status_tells_a_damaged_store_from_none() {
+    let kept = Kept::new();
+    let told = || {
+        let status = Status::of(&kept.spec, &kept.directory.path().join("out")).to_string();
+        let mut lines = status.lines();
+        let line = lines.find_map(|line| line.strip_prefix("stored profile"));
+        line.expect("a line of its own").trim().to_owned()
+    };
+    assert!(told().starts_with("of chat × 1, production"), "{}", told());
+
+    kept.edit("weight = 0.5", "weight = 5.0", Seal::Broken);
+    let damaged = told();
+    assert!(damaged.starts_with("refused: "), "{damaged}");
+    let file = kept.store().manifest().display().to_string();
+    for part in [file.as_str(), "its seal is broken", "hint: restore it"] {
+        assert!(damaged.contains(part), "there is no `{part}` in {damaged}");
+    }
+
+    std::fs::remove_dir_all(kept.directory.path().join("store")).expect("a directory");
+    assert_eq!(told(), "not done");
+}
+
+#[test]
 fn what_is_merged_in_must_be_new_and_of_the_same_sources() {
     let kept = Kept::new();
     let stored = kept.open().expect("it is as it was written");
@@ -360,6 +386,8 @@ fn what_training_cannot_renew_is_not_lost() {
         Seal::Anew,
     );
     check_renewable(&kept.store()).expect("training alone");
+    let stored = kept.open().expect("sealed anew");
+    assert_eq!(stored.manifest().renewal(), Renewal::Training);
 
     kept.edit("weight = 0.5", "weight = 5.0", Seal::Broken);
     let text = || std::fs::read_to_string(kept.store().manifest()).expect("a manifest");

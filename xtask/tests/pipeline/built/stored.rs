@@ -255,6 +255,13 @@ fn slow_profiles_from_elsewhere_are_merged_in_by_weight() {
         .failed(22, "the sources are not those of the stored profile");
     assert_eq!(package.manifest(), manifest, "nothing is lost");
 
+    let outcome = run(&mut package.optimize()).failed(22, "the stored profile is stale");
+    assert!(
+        outcome.stderr.contains("gather `server`, `elsewhere` anew"),
+        "{}",
+        outcome.stderr
+    );
+
     std::fs::remove_dir_all(package.store()).expect("a store");
     merge(&[weighted(&server, "1")], &["--into-stored"])
         .failed(22, "with another control flow than the program has now");

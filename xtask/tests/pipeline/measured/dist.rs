@@ -268,6 +268,22 @@ fn slow_what_was_tampered_with_or_not_committed_is_refused_before_anything_is_bu
     refused(2, "is not as it was committed");
     std::fs::remove_file(&new).expect("it is there");
 
+    // The cargo profile is in the commit, and nowhere else.
+    let configured = repository.path(".cargo/config.toml");
+    std::fs::create_dir(repository.path(".cargo")).expect("a directory");
+    std::fs::write(&configured, "[profile.release]\nlto = \"off\"\n").expect("a file");
+    refused(2, ".cargo/config.toml` is not in commit");
+    std::fs::remove_file(&configured).expect("it is there");
+    let mut with_variable = xtask("dist");
+    let with_variable = with_variable
+        .args(place(
+            &repository.root.join("pgo.toml"),
+            &repository.path("out"),
+        ))
+        .args(["--last-release", "none"])
+        .env("CARGO_PROFILE_RELEASE_LTO", "off");
+    run(with_variable).failed(2, "the variable `CARGO_PROFILE_RELEASE_LTO` sets");
+
     let ignoring = repository.root.join(".gitignore");
     for (ignored, message) in [
         ("Cargo.lock", "Cargo.lock` is not in commit"),
@@ -299,5 +315,19 @@ fn slow_what_was_tampered_with_or_not_committed_is_refused_before_anything_is_bu
     let empty = repository.path("empty");
     std::fs::create_dir(&empty).expect("a directory");
     repository.dist("out", &empty).failed(2, "SHA256SUMS");
-    assert!(earlier.is_file(), "what was refused has removed a release");
+
+    // One spec that could be released, and one that could not.
+    let built = repository.path("out/build/tiny/of-an-earlier-run");
+    std::fs::write(&built, "").expect("a file in a directory of ours");
+    let other = repository.root.join("other.toml");
+    let spec = SPEC.replacen("name = \"tiny\"", "name = \"other\"", 1);
+    std::fs::write(&other, spec).expect("a file");
+    repository.commit();
+    let both = place(&repository.root.join("pgo.toml"), &repository.path("out"));
+    let mut both_specs = xtask("dist");
+    let both_specs = both_specs.args(both).arg("--spec").arg(&other);
+    run(both_specs.args(["--last-release", "none"])).failed(2, "there is no stored profile");
+    for kept in [earlier, built] {
+        assert!(kept.is_file(), "a refused run has removed {kept:?}");
+    }
 }
