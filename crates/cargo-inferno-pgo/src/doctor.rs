@@ -141,11 +141,7 @@ fn bolt(compiler: &Compiler) -> Item {
 }
 
 /// An optional program of LLVM's, by its version and its path.
-fn of_llvm(
-    name: &'static str,
-    found: inferno_pgo::Result<(String, PathBuf)>,
-    purpose: &str,
-) -> Item {
+fn of_llvm(name: &'static str, found: Result<(String, PathBuf)>, purpose: &str) -> Item {
     match found {
         Ok((version, path)) => Item::there(
             name,

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::flags::Arm;
 use crate::functions;
 use crate::merge::MergedProfile;
+use crate::output::Layout;
 use crate::profile::used::ProfileUse;
 use crate::profile::{names, records};
 use crate::suitability::symbols;
