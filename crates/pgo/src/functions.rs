@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
+use cpp_demangle::DemangleOptions;
 use inferno_measure::record::{FunctionCode, HotFunction, Placement};
 use object::{BinaryFormat, Object, ObjectSection, ObjectSymbol, SymbolKind};
 
@@ -72,7 +73,18 @@ fn ranked(counts: &Counts) -> Vec<(String, Ran)> {
 
 /// The name of a function as people know it, from the profile's name or from a symbol.
 pub(crate) fn readable(symbol: &str) -> String {
-    format!("{:#}", rustc_demangle::demangle(own_symbol(symbol)))
+    let own = own_symbol(symbol);
+    match rustc_demangle::try_demangle(own) {
+        Ok(name) => format!("{name:#}"),
+        Err(_) => of_cpp(own).unwrap_or_else(|| own.to_owned()),
+    }
+}
+
+/// The name of a C++ function without its parameters, which fill lines: overloads become one.
+fn of_cpp(symbol: &str) -> Option<String> {
+    let options = DemangleOptions::new().no_params().no_return_type();
+    let symbol = cpp_demangle::Symbol::new(symbol).ok()?;
+    symbol.demangle_with_options(&options).ok()
 }
 
 /// The name of a function with its hashes, which LLVM looks up in the profile: the same in two builds
@@ -291,6 +303,15 @@ mod tests {
                 "<T as core::fmt::Display>::fmt",
             ),
             ("ggml_vec_dot_q4_1_q8_1", "ggml_vec_dot_q4_1_q8_1"),
+            (
+                "_ZN13llama_context6decodeERK11llama_batch",
+                "llama_context::decode",
+            ),
+            (
+                "ops.cpp;_ZL29ggml_compute_forward_rope_fltIfEvPK19ggml_compute_paramsP11ggml_tensorb",
+                "ggml_compute_forward_rope_flt<float>",
+            ),
+            ("_Z", "_Z"),
             ("main", "main"),
         ] {
             assert_eq!(readable(symbol), expected, "{symbol}");

@@ -85,7 +85,8 @@ fn rungs(ladder: &Ladder) -> Table {
 fn name(rung: &Rung, ladder: &Ladder) -> Text {
     let name = Text::literal(&rung.name);
     if rung.name == ladder.recommendation.rung {
-        name.then(Text::toned(" (recommended)", Tone::Strong))
+        name.then(" ")
+            .then(Text::toned("(recommended)", Tone::Strong))
     } else {
         name
     }

@@ -45,7 +45,7 @@ impl Told {
     /// The same in a sentence.
     pub fn sentence(&self) -> String {
         format!(
-            "llvm-bolt used a profile of {} of {} functions; by its own count, {} branches were taken before and {} after",
+            "it used a profile of {} of {} functions; by its own count, {} branches were taken before and {} after",
             self.functions_profiled, self.functions_total, self.taken_before, self.taken_after
         )
     }

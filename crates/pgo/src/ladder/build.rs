@@ -102,10 +102,11 @@ pub(super) fn rewritten(
         step: Step::Bolt,
         artifact: rewritten.artifact,
         build_s: below.build_s.map(|below| below + rewritten.wall_s),
-        proof: vec![
-            format!("llvm-bolt {}", tool.version),
-            rewritten.told.sentence(),
-        ],
+        proof: vec![format!(
+            "by llvm-bolt {}: {}",
+            tool.version,
+            rewritten.told.sentence()
+        )],
         ..below.clone()
     })
 }
